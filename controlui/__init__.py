@@ -1,0 +1,1 @@
+"""Composition root: settings, ASGI application and URLs. Wiring only."""

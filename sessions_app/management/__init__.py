@@ -1,0 +1,1 @@
+"""The command line: every command is an adapter from arguments to a verb or a read."""

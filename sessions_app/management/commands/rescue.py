@@ -1,0 +1,164 @@
+"""`manage.py rescue scan|adopt|repair|origin|export`: bring back what lies in another system's data directory."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+
+from django.core.management.base import CommandParser
+
+from sessions_app.errors import NotFoundError
+from sessions_app.management.base import HoldfastCommand, acting, common_arguments
+from sessions_app.management.store_repair import repair_arguments, repair_run
+from sessions_app.management.tables import facts, table
+from sessions_app.models import User
+from sessions_app.rescue.report import report_json
+from sessions_app.rescue.scan import Store, store_read
+from sessions_app.runtime.adoption import Wish, adopt, plan_made
+from sessions_app.runtime.exit_codes import ExitCode
+from sessions_app.selectors.adoption import original_lines, session_origin
+from sessions_app.values import Actor, Json
+
+FILES_SHOWN = 200
+
+
+class Command(HoldfastCommand):
+    """Scan foreign stores and adopt them."""
+
+    help = "Find and bring back conversations in another system's data directory. Only `repair` writes into it, after a backup."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """One sub-command each."""
+        actions = parser.add_subparsers(dest="action", required=True, metavar="scan|adopt|repair|origin|export")
+        scan = actions.add_parser("scan", help="what is there, what is broken, what would be adopted; reads only")
+        take = actions.add_parser("adopt", help="bring it into Holdfast; may be stopped and run again")
+        take.add_argument("--dry-run", action="store_true", help="say what would be done")
+        take.add_argument("--owner", metavar="USER", help="whose it becomes (default: the first admin)")
+        take.add_argument("--make-current", action="store_true", help="let current sessions become current here too")
+        for each in (scan, take):
+            each.add_argument("path", metavar="PATH", help="e.g. ~/.openclaw")
+            each.add_argument("--agent", default="", help="only this agent's")
+            each.add_argument("--key", default="", help="only this key; one that is not there takes everything")
+        repair = actions.add_parser(
+            "repair", help="let the other program show what it lost; file era only, after a backup"
+        )
+        repair_arguments(repair)
+        origin = actions.add_parser("origin", help="where an adopted session came from")
+        export = actions.add_parser("export", help="the original lines of an adopted session, byte for byte")
+        export.add_argument("--with-traces", action="store_true", help="the traces beside it too")
+        for each in (origin, export):
+            each.add_argument("session_id", type=uuid.UUID, metavar="SESSION")
+        for each in (scan, take, repair, origin, export):
+            common_arguments(each)
+
+    def run(self, options: Json) -> ExitCode:
+        """Do what was asked for."""
+        actions = {
+            "scan": self._scan,
+            "adopt": self._adopt,
+            "repair": self._repair,
+            "origin": self._origin,
+            "export": self._export,
+        }
+        return actions[options["action"]](options)
+
+    def _scan(self, options: Json) -> ExitCode:
+        with store_read(options["path"]) as store:
+            report = _planned(store, options, acting(options))
+        return self.answer(report, _words(report, "would be adopted"))
+
+    def _adopt(self, options: Json) -> ExitCode:
+        actor = acting(options)
+        with store_read(options["path"]) as store:
+            if options["dry_run"]:
+                report = _planned(store, options, actor)
+                return self.answer(report, _words(report, "would be adopted"))
+            report = adopt(store, actor, _wish(options, actor))
+        made = report["made"]
+        text = (
+            f"Adopted {made['sessions']:,} sessions, {made['lines']:,} lines, {made['checkpoints']:,} checkpoints.\n\n"
+        )
+        failed = "".join(f"Failed: {row['path']}: {row['why']}\n" for row in report["failed"])
+        return self.answer(report, text + failed + _words(report, "adopted"))
+
+    def _repair(self, options: Json) -> ExitCode:
+        document, words = repair_run(options)
+        self.answer(document, words)
+        return ExitCode.OK if document.get("verified", True) and document.get("ok", True) else ExitCode.FAILED
+
+    def _origin(self, options: Json) -> ExitCode:
+        origin = session_origin(acting(options), session_id=options["session_id"])
+        cells = [
+            (place["path"], place["kind"], place["fate"], place["lines"])
+            for strand in origin["strands"]
+            for place in strand["places"]
+        ]
+        words = table(("FILE", "KIND", "WHAT", "LINES"), cells, empty="This session was not adopted from elsewhere.")
+        return self.answer(origin, words)
+
+    def _export(self, options: Json) -> ExitCode:
+        lines = original_lines(acting(options), session_id=options["session_id"], with_traces=options["with_traces"])
+        self.stdout.flush()
+        for line in lines:
+            sys.stdout.buffer.write(line + b"\n")
+        sys.stdout.buffer.flush()
+        return ExitCode.OK
+
+
+def _planned(store: Store, options: Json, actor: Actor) -> Json:
+    plan, points = plan_made(store, _wish(options, actor))
+    return report_json(plan, points)
+
+
+def _wish(options: Json, actor: Actor) -> Wish:
+    owner = actor.user_id
+    if options.get("owner"):
+        found = User.objects.filter(username=options["owner"]).values_list("pk", flat=True).first()
+        if found is None:
+            raise NotFoundError(f"There is no account {options['owner']}.")
+        owner = found
+    assert owner is not None, "a command acts for an account"
+    make_current = bool(options.get("make_current"))
+    return Wish(owner, agent=options["agent"], key=options["key"], make_current=make_current)
+
+
+def _words(report: Json, done: str) -> str:
+    """The report for a person."""
+    totals = report["totals"]
+    names = ("lines", "adopted", "duplicate", "unreadable", "refused")
+    parts = [facts([("Directory", report["root"]), ("Files", totals["files"]), ("Bytes", totals["bytes"])])]
+    parts.append(facts([(done if name == "adopted" else name, totals[name]) for name in names]))
+    sessions = [
+        (
+            "" if n else group["sessionKey"],
+            "*" if row["isCurrent"] else "",
+            row["sessionId"],
+            row["kind"],
+            row["lines"],
+            row["endedAt"] or "",
+        )
+        for group in report["keys"]
+        for n, row in enumerate(group["sessions"])
+    ]
+    parts.append(table(("KEY", "", "SESSION", "FROM", "LINES", "ENDED"), sessions, empty="No sessions were found."))
+    found = [
+        (row["code"], row.get("path") or row.get("sessionKey") or "", row["words"], row.get("detail", ""))
+        for row in report["findings"]
+    ]
+    parts.append(table(("FINDING", "WHERE", "WHAT IT MEANS", "DETAIL"), found, empty="Nothing is wrong with it."))
+    files = [_file_line(row) for row in report["files"] if "accounts" in row][:FILES_SHOWN]
+    parts.append(table(("FILE", "KIND", *(name.upper() for name in names)), files, empty=""))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _file_line(row: Json) -> tuple[str | int, ...]:
+    sums = row["accounts"]
+    return (
+        row["path"],
+        row["kind"],
+        sums["lines"],
+        sums["adopted"],
+        sums["duplicate"],
+        sums["unreadable"],
+        sums["refused"],
+    )

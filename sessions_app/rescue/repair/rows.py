@@ -1,0 +1,142 @@
+"""What a row of the index must say so that the program shows a session again and does not rotate it at the next message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sessions_app.rescue.index import base_of
+from sessions_app.rescue.keys import Transcript
+from sessions_app.rescue.names import FileKind
+from sessions_app.rescue.repair.desk import Desk, name_of
+from sessions_app.rescue.scan import Store
+from sessions_app.values import Json
+
+CHECKPOINTS_MAX = 25
+# of the session that was shown before: its counters, and its ties to other programs' own sessions
+_DROPPED = (
+    "inputTokens",
+    "outputTokens",
+    "cacheRead",
+    "cacheWrite",
+    "totalTokens",
+    "estimatedCostUsd",
+    "cliSessionBindings",
+    "cliSessionIds",
+    "claudeCliSessionId",
+)
+_FRESH = ("sessionStartedAt", "lastInteractionAt")  # later versions ask these instead of `updatedAt`
+_NEW_ROW: Json = {"chatType": "direct", "deliveryContext": {"channel": "webchat"}, "lastChannel": "webchat"}
+
+
+def row_edited(desk: Desk, key: str, session_id: str, name: str, *, compactions: int = 0, label: str = "") -> Json:
+    """Point a key's row at a session, and remember it in the desk.
+
+    Args:
+        desk: the directory.
+        key: whose row; a new one is made from a backup of the index, or from nothing.
+        session_id: which session.
+        name: of its live file.
+        compactions: how many its transcript has.
+        label: of a row that is made from nothing.
+
+    Returns:
+        The edit: {key, sets, drops, touch}; `touch` are the members that get the time of the repair.
+    """
+    before = desk.rows.get(key)
+    base = before if before is not None else desk.older.get(key, {**_NEW_ROW, **({"label": label} if label else {})})
+    sets: Json = {} if before is not None else {**base}
+    sets |= {"sessionId": session_id, "sessionFile": str(desk.place.path / name), "systemSent": True}
+    sets |= {"abortedLastRun": False, "status": "done", "totalTokensFresh": False}
+    if "compactionCount" in base or compactions:
+        sets["compactionCount"] = compactions
+    everybody = [base, *desk.rows.values()]
+    touch = ["updatedAt", *(name for name in _FRESH if any(name in entry for entry in everybody))]
+    drops = [name for name in _DROPPED if name in base]
+    for name_dropped in drops:
+        sets.pop(name_dropped, None)
+    edit: Json = {"key": key, "sets": sets, "drops": drops, "touch": touch}
+    desk.edits[key] = edit
+    desk.rows[key] = {each: value for each, value in (base | sets).items() if each not in drops}
+    desk.shows[key] = name
+    return edit
+
+
+def checkpoints_attached(store: Store, desk: Desk, edit: Json, session_id: str) -> list[str]:
+    """Give a row the checkpoints whose snapshots are there, also those whose record was lost or whose snapshot was renamed.
+
+    Returns:
+        What was done, in words.
+    """
+    key, words = str(edit["key"]), list[str]()
+    entry = desk.rows[key]
+    kept: list[Json] = []
+    dropped = 0
+    for record in _records(entry, desk.older.get(key, {})):
+        snapshot = _snapshot(record)
+        if snapshot and (snapshot in desk.names or _renamed_back(desk, snapshot, words)):
+            kept.append(record)
+        else:
+            dropped += 1
+    known = {_snapshot(record) for record in kept}
+    lost = [_made(store, desk, key, each) for each in _snapshots(desk, session_id) if name_of(each) not in known]
+    if lost:
+        words.append(f"{len(lost)} checkpoints whose record was lost are listed again")
+    if dropped:
+        words.append(f"{dropped} records of checkpoints without a snapshot are dropped")
+    found = sorted(kept + lost, key=_created)[-CHECKPOINTS_MAX:]
+    if found != entry.get("compactionCheckpoints", []):
+        edit["sets"]["compactionCheckpoints"] = found
+        desk.rows[key]["compactionCheckpoints"] = found
+    return words
+
+
+def _records(*entries: Json) -> list[Json]:
+    found: dict[str, Json] = {}
+    for entry in entries:
+        records = entry.get("compactionCheckpoints")
+        for record in records if isinstance(records, list) else []:
+            if isinstance(record, dict):
+                found.setdefault(str(record.get("checkpointId")), record)
+    return list(found.values())
+
+
+def _created(record: Json) -> float:
+    at = record.get("createdAt")
+    return float(at) if isinstance(at, int | float) and abs(at) < 1e17 else 0.0
+
+
+def _snapshot(record: Json) -> str:
+    before = record.get("preCompaction")
+    file = before.get("sessionFile") if isinstance(before, dict) else None
+    base = base_of(file) if isinstance(file, str) else ""
+    return f"{base}.jsonl" if base else ""
+
+
+def _renamed_back(desk: Desk, snapshot: str, words: list[str]) -> bool:
+    """A snapshot that a repair of the program renamed to `.deleted.` is copied back to its own name."""
+    aside = [each for each in desk.transcripts if name_of(each).startswith(f"{snapshot}.deleted.")]
+    if not aside:
+        return False
+    source = name_of(aside[-1])
+    digest = desk.place.digest(source)
+    step = {"do": "copy", "from": source, "fromDigest": digest, "to": snapshot, "digest": digest}
+    desk.copies.append({**step, "words": f"Copy {source} back to {snapshot}."})
+    desk.names.add(snapshot)
+    words.append(f"the checkpoint snapshot {snapshot} is brought back")
+    return True
+
+
+def _snapshots(desk: Desk, session_id: str) -> list[Transcript]:
+    found = [each for each in desk.transcripts if each.kind is FileKind.CHECKPOINT and each.own_id]
+    return [each for each in found if each.session_id == session_id and each.facts.get("entries")]
+
+
+def _made(store: Store, desk: Desk, key: str, each: Transcript) -> Json:
+    """The record of a snapshot, made again from the file."""
+    sql = "SELECT eid FROM line WHERE file = ? AND eid IS NOT NULL ORDER BY no DESC LIMIT 1"
+    leaf = store.ledger.one(sql, each.file)
+    created = int(float(store.ledger.one("SELECT modified FROM file WHERE id = ?", each.file)) * 1000)
+    about: Json = {"sessionId": each.session_id, "sessionFile": str(Path(desk.place.path) / name_of(each))}
+    about |= {"leafId": leaf} if leaf else {}
+    ids = {"checkpointId": each.own_id, "sessionKey": key, "sessionId": each.session_id, "createdAt": created}
+    return {**ids, "reason": "manual", "preCompaction": about, "postCompaction": {"sessionId": each.session_id}}

@@ -1,0 +1,76 @@
+"""Whether the program itself may be running on a directory: a write lock of a living process, or an answer at its port."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+from sessions_app.rescue.locks import lock_is_live
+from sessions_app.rescue.places import opened
+from sessions_app.rescue.repair.place import Place
+
+CONFIG = "openclaw.json"
+DEFAULT_PORT = 18789
+_PORT = re.compile(r"""\bgateway\b["']?\s*:\s*\{[^{}]*?\bport["']?\s*:\s*(\d+)""")
+_CONFIG_MAX_BYTES = 4 << 20
+_ANSWER_SECONDS = 0.5
+
+
+def state_directory(sessions: Path) -> Path:
+    """The state directory a sessions directory belongs to: itself, when it does not lie where the program has it."""
+    is_usual = sessions.name == "sessions" and len(sessions.parents) > 2 and sessions.parent.parent.name == "agents"
+    return sessions.parents[2] if is_usual else sessions
+
+
+def signs_of_life(state: Path, places: list[Place]) -> list[str]:
+    """What speaks for a running gateway, in words; empty when nothing does.
+
+    Args:
+        state: the state directory, whose configuration names the port.
+        places: directories whose locks are looked at.
+    """
+    found = []
+    for place in places:
+        found += [f"{place.path / name} is held by a living process" for name in sorted(locks_of(place, are_live=True))]
+    port = port_of(state)
+    if port is not None and _answers(port):
+        found.append(f"something answers at port {port}, which {CONFIG} gives to the gateway")
+    return found
+
+
+def locks_of(place: Place, *, are_live: bool) -> list[str]:
+    """The write locks of a directory that a living process holds, or those that none does."""
+    found = []
+    for name in place.names():
+        facts = place.facts(name) if name.endswith(".lock") else None
+        if facts is not None and lock_is_live(os.fsencode(place.path / name), facts.st_mtime) is are_live:
+            found.append(name)
+    return sorted(found)
+
+
+def port_of(state: Path) -> int | None:
+    """The port the configuration names; the program's own default when it names none; None without a configuration."""
+    try:
+        with opened(str(state / CONFIG)) as stream:
+            text = stream.read(_CONFIG_MAX_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return None
+    port = None
+    with suppress(ValueError, RecursionError, AttributeError, TypeError):
+        port = json.loads(text).get("gateway", {}).get("port")
+    match = _PORT.search(text) if port is None else None
+    port = int(match[1][:6]) if match else port
+    if not isinstance(port, int) or isinstance(port, bool):
+        port = DEFAULT_PORT
+    return port if 0 < port < 65536 else None
+
+
+def _answers(port: int) -> bool:
+    for host in ("127.0.0.1", "::1"):
+        with suppress(OSError), socket.create_connection((host, port), timeout=_ANSWER_SECONDS):
+            return True
+    return False

@@ -1,0 +1,236 @@
+"""Reading a whole store into a ledger: nothing is written into its directory, and nothing in it is believed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from sessions_app.rescue.databases import database_read
+from sessions_app.rescue.index import INDEX_MAX_BYTES, Row, agent_of, index_rows
+from sessions_app.rescue.intake import lines_read, transcript_closed
+from sessions_app.rescue.ledger import Ledger
+from sessions_app.rescue.lines import BrokenStreamError, Unpacked, parsed, raw_lines
+from sessions_app.rescue.messages import storable
+from sessions_app.rescue.names import LINED, TRANSCRIPTS, FileKind, Name, named
+from sessions_app.rescue.places import Found, directory_checked, files_below, opened
+from sessions_app.rescue.reading import Reading
+from sessions_app.rescue.trajectories import TraceReading, lost_turns
+from sessions_app.values import Json
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass
+class Store:
+    """A store that was read. Close it by closing its ledger.
+
+    Attributes:
+        root: the real path of its directory.
+        ledger: what was read.
+        rows: rows of every index, primary ones first.
+        windows: of the SQLite era: what each session's window says.
+    """
+
+    root: Path
+    ledger: Ledger
+    rows: list[Row] = field(default_factory=list)
+    windows: dict[str, Json] = field(default_factory=dict)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.ledger.close()
+
+
+def _silent(_done: int, _total: int, _path: str) -> None:
+    """Nobody watches."""
+
+
+def store_read(path: str | Path, progress: Progress = _silent) -> Store:
+    """Read a directory.
+
+    Args:
+        path: `~/.openclaw`, or any directory below or above it.
+        progress: told (bytes done, bytes in all, path) while lines are read, and after each file.
+
+    Raises:
+        NotFoundError, InvalidParamsError: it is no directory. Damage inside is no error, it is in the findings.
+    """
+    root = directory_checked(path)
+    store = Store(root, Ledger())
+    try:
+        _all_read(store, progress)
+    except BaseException:
+        store.ledger.close()
+        raise
+    return store
+
+
+def _all_read(store: Store, progress: Progress) -> None:
+    ledger = store.ledger
+    numbers = [(_noted(store, found), found) for found in files_below(store.root)]
+    names = {number: named(found.path, str(store.root)) for number, found in numbers}
+    total, done = sum(found.size for _, found in numbers), 0
+    keeps_words = any(name.kind in {FileKind.TRAJECTORY, FileKind.DATABASE} for name in names.values())
+    order = [FileKind.INDEX, FileKind.INDEX_BACKUP, FileKind.TEMP]
+    numbers.sort(key=lambda pair: order.index(names[pair[0]].kind) if names[pair[0]].kind in order else len(order))
+    for number, found in numbers:
+        name = names[number]
+        if not found.problem:
+            _file_read(
+                store, number, found, name, keeps_words=keeps_words, told=_Told(progress, done, total, found.path)
+            )
+        done += found.size
+        progress(done, total, found.path)
+    _recovered(ledger)
+
+
+def _noted(store: Store, found: Found) -> int:
+    name = named(found.path, str(store.root))
+    kind = FileKind.OTHER if found.problem else name.kind
+    stamp = name.stamp.isoformat() if name.stamp else None
+    if found.problem:
+        store.ledger.finding(found.problem, found.path)
+    return store.ledger.add(
+        "file",
+        path=found.path,
+        part="",
+        agent=name.agent,
+        kind=str(kind),
+        base=name.base,
+        stamp=stamp,
+        own_id=name.own_id,
+        size=found.size,
+        modified=found.modified,
+        place=os.fsencode(found.place),
+        header_id="",
+        facts={"problem": found.problem},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Tells how far one file is read."""
+
+    progress: Progress
+    before: int
+    total: int
+    path: str
+
+    def __call__(self, size: int) -> None:
+        self.progress(self.before + size, self.total, self.path)
+
+
+class _Watched:
+    """A file that tells how far it is read."""
+
+    def __init__(self, stream: BinaryIO, told: _Told) -> None:
+        self._stream, self._told = stream, told
+
+    def read(self, size: int) -> bytes:
+        chunk = self._stream.read(size)
+        self._told(self._stream.tell())
+        return chunk
+
+    def seek(self, offset: int) -> int:
+        return self._stream.seek(offset)
+
+
+def _file_read(store: Store, number: int, found: Found, name: Name, *, keeps_words: bool, told: _Told) -> None:
+    try:
+        if name.kind in LINED:
+            _lined_read(store, number, found, name, keeps_words=keeps_words, told=told)
+        elif name.kind is FileKind.DATABASE:
+            _database(store, number, found, name)
+        elif name.kind in {FileKind.INDEX, FileKind.INDEX_BACKUP} or _is_index_leftover(found):
+            _index_read(store, found, name)
+        elif name.kind is FileKind.CRON_RUNS:
+            _cron_runs(store, found, name)
+    except OSError as error:
+        store.ledger.finding("unreadable-file", found.path, detail=type(error).__name__)
+        store.ledger.facts_changed("file", number, problem="unreadable-file")
+
+
+def _is_index_leftover(found: Found) -> bool:
+    return found.path.rsplit("/", 1)[-1].startswith("sessions.json.")
+
+
+def _lined_read(store: Store, number: int, found: Found, name: Name, *, keeps_words: bool, told: _Told) -> None:
+    ledger = store.ledger
+    strand = ledger.add("strand", file=number, part="main", facts={})
+    kind = TraceReading if name.kind is FileKind.TRAJECTORY else Reading
+    reading = kind(ledger, number, strand, keeps_words=keeps_words and name.kind in TRANSCRIPTS)
+    with opened(found.place) as file:
+        stream = cast(BinaryIO, _Watched(file, told))
+        if name.is_zstd:
+            unpacked = ledger.spool()
+            ledger.db.execute("UPDATE file SET place = ? WHERE id = ?", (str(unpacked), number))
+            try:
+                lines_read(reading, Unpacked(stream), unpacked)
+            except BrokenStreamError as error:
+                ledger.finding("compressed-broken", found.path, detail=str(error))
+        else:
+            reading.read(raw_lines(stream))
+    transcript_closed(ledger, reading)
+
+
+def _index_read(store: Store, found: Found, name: Name) -> None:
+    is_primary = name.kind is FileKind.INDEX
+    with opened(found.place) as stream:
+        raw = bytearray()
+        while len(raw) < INDEX_MAX_BYTES and (chunk := stream.read(1 << 20)):
+            raw += chunk
+    rows, problem = index_rows(bytes(raw), name.agent, is_primary=is_primary)
+    if problem and is_primary:
+        store.ledger.finding(problem, found.path)
+    store.rows += rows
+
+
+def _database(store: Store, number: int, found: Found, name: Name) -> None:
+    rows, windows = database_read(store.ledger, number, Path(os.fsdecode(found.place)), name.agent, found.path)
+    store.rows += rows
+    store.windows |= windows
+
+
+def _cron_runs(store: Store, found: Found, name: Name) -> None:
+    """The log of a schedule's runs tells which session had which key."""
+    with opened(found.place) as stream:
+        for line in raw_lines(stream):
+            value, problem = parsed(line.raw or b"")
+            if problem or not isinstance(value, dict):
+                continue
+            session, key = value.get("sessionId"), value.get("sessionKey")
+            if isinstance(session, str) and isinstance(key, str):
+                store.rows.append(
+                    Row(name.agent, storable(key), storable(session), storable(session), is_primary=False)
+                )
+
+
+def _recovered(ledger: Ledger) -> None:
+    """Turns that only a trace has become a transcript of their own, in a spool file."""
+    for session, key, lines in list(lost_turns(ledger)):
+        spool = ledger.spool()
+        spool.write_bytes(b"".join(line + b"\n" for line in lines))
+        file = ledger.add(
+            "file",
+            path=f"recovered/{session}",
+            part="recovered",
+            agent=agent_of(key),
+            kind=str(FileKind.TRAJECTORY),
+            base=session,
+            size=0,
+            modified=0.0,
+            place=str(spool),
+            header_id=session,
+            facts={},
+        )
+        strand = ledger.add("strand", file=file, part="recovered", facts={})
+        reading = Reading(ledger, file, strand)
+        with opened(str(spool)) as stream:
+            reading.read(raw_lines(stream))
+        transcript_closed(ledger, reading, header_id=session)
+        ledger.finding("turn-only-in-trajectory", session_id=session, key=key, detail=f"{len(lines)} messages")

@@ -1,0 +1,1 @@
+"""Writes: one public verb is one transaction is row, audit and event. Verbs run through a writer (`runtime.writers`)."""

@@ -1,0 +1,248 @@
+"""Words for what the protocol says in codes. Pages show words; codes stay in URLs and attributes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+TRIGGERS = {
+    "ui-button": "button",
+    "slash-command": "typed command",
+    "rpc": "program",
+    "cli": "command line",
+    "admin": "admin page",
+    "recovery": "recovery",
+    "import": "import",
+    "schedule": "schedule",
+}
+
+STARTS = {
+    "new": "Started",
+    "reset": "Started",
+    "restore": "Restored",
+    "branch": "Branched",
+    "resume": "Resumed",
+    "import": "Imported",
+}
+
+ENDS = {
+    "reset": "Reset",
+    "restore": "Restore",
+    "shutdown": "Closed at shutdown",
+    "restart": "Closed at a restart",
+    "crash": "Closed after a crash",
+    "idle": "Closed when idle",
+    "deleted": "Deleted",
+}
+
+# What happened under a key, as its timeline says it.
+MOVES = {
+    "conversation.created": "Created",
+    "session.reset": "Reset",
+    "session.restored": "Restored",
+    "session.branched": "Branched",
+    "session.compacted": "Compacted",
+    "session.adopted": "Adopted",
+    "session.imported": "Imported",
+    "checkpoint.created": "Checkpoint",
+    "crash": "Interrupted: the server ended without a word",
+    "restart": "Interrupted by a restart",
+    "shutdown": "Closed: the server was stopped",
+}
+
+AUDIT_TYPES = {
+    "session.reset": "Reset",
+    "session.restored": "Restore",
+    "session.branched": "Branch",
+    "session.adopted": "Adopted from elsewhere",
+    "session.compacted": "Compaction",
+    "session.opened": "Opened by another",
+    "session.exported": "Exported",
+    "session.imported": "Imported",
+    "store.repaired": "Repaired in place",
+    "store.repair_undone": "Repair undone",
+    "checkpoint.created": "Checkpoint made",
+    "checkpoint.changed": "Checkpoint renamed",
+    "conversation.created": "Conversation created",
+    "conversation.changed": "Conversation changed",
+    "token.created": "Token made",
+    "token.revoked": "Token revoked",
+    "signin_link.created": "Sign-in link made",
+    "user.signed_in": "Signed in",
+    "user.locked_out": "Locked out",
+    "user.created": "User created",
+    "user.changed": "User changed",
+    "hook.redelivered": "Hook delivered again",
+    "gateway.restarted": "Restart",
+    "doctor.applied": "Repair",
+}
+
+OUTCOMES = {"ok": "Done", "refused": "Refused", "failed": "Failed"}
+OUTCOME_STATES = {"ok": "ok", "refused": "wait", "failed": "bad"}
+
+# Why a server should not be given work: headline, and what it means.
+NOT_READY = {
+    "starting": "No server runs behind this page, or it has not finished starting.",
+    "draining": "Stopping: answers under way may finish or are kept, new messages wait for the next start.",
+    "migrations_missing": "The database lacks changes that this version needs. Start this version once.",
+    "storage_unavailable": "The database does not take writes: the disk is full or gone, or somebody holds its lock. Nothing acknowledged is lost.",
+}
+
+ENGINES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+
+LIFE_ENDS = {"running": "Running", "restart": "Restarted", "stop": "Stopped", "crash": "Ended without a word"}
+LIFE_STATES = {"running": "live", "restart": "ok", "stop": "ok", "crash": "bad"}
+
+HOOKS = {
+    "session_start": "Session started",
+    "session_end": "Session ended",
+    "before_reset": "Before a reset",
+    "run_end": "Answer ended",
+}
+SEVERITIES = {"loss": "Lost", "broken": "Broken", "untidy": "Untidy"}
+SEVERITY_STATES = {"loss": "bad", "broken": "bad", "untidy": "wait"}
+STORED = {
+    "entries": "Messages",
+    "sessions": "Sessions",
+    "runs": "Turns",
+    "events": "Client events",
+    "hooks": "Hooks",
+    "audit": "Audit log",
+    "receipts": "Receipts",
+    "search": "Search index",
+    "other": "Everything else",
+}
+
+RESCUE_JOBS = {
+    "scan": "Scan",
+    "adopt": "Adoption",
+    "repair-plan": "Plan of a repair",
+    "repair": "Repair in place",
+    "undo": "Undoing of a repair",
+}
+RESCUE_REPAIR_TITLES = {"repair-plan": "What would be done", "repair": "What was done", "undo": "What was brought back"}
+RESCUE_STATES = {
+    "waiting": "Waiting",
+    "running": "Running",
+    "done": "Done",
+    "failed": "Failed",
+    "cancelled": "Cancelled",
+    "interrupted": "Interrupted",
+}
+RESCUE_STATE_COLOURS = {"waiting": "wait", "running": "live", "done": "ok", "failed": "bad", "interrupted": "wait"}
+RESCUE_PHASES = {
+    "unpacking": "Unpacking the archive",
+    "reading": "Reading every file",
+    "planning": "Working out what belongs together",
+    "adopting": "Adopting",
+    "repairing": "Repairing",
+    "verifying": "Reading it again, to be sure",
+}
+RESCUE_FILES = {
+    "transcript": "Transcript",
+    "reset-archive": "Archive of a reset",
+    "deleted-archive": "Deleted session",
+    "backup": "Backup",
+    "checkpoint": "Checkpoint snapshot",
+    "cold-archive": "Cold archive",
+    "database": "Database",
+    "database-side-file": "Side file of a database",
+    "trajectory": "Trace of runs",
+    "trajectory-pointer": "Pointer to a trace",
+    "index": "Index",
+    "index-backup": "Older index",
+    "temporary": "Leftover temporary file",
+    "lock": "Write lock",
+    "cron-runs": "Log of a schedule",
+    "cron": "Schedule",
+    "other": "Other file",
+    "branch": "Branch of a tree",
+    "stretch": "Stretch before a reset",
+    "recovered": "Recovered from a trace",
+}
+RESCUE_FATES = {
+    "new": "To adopt",
+    "extends": "Has more than here",
+    "duplicate": "Here, or in another file",
+    "trace": "Kept beside its session",
+    "empty": "Empty",
+}
+RESCUE_FATES_DONE = {**RESCUE_FATES, "new": "Adopted", "extends": "Went on here"}
+RESCUE_KEY_BY = {
+    "row": "by the index",
+    "checkpoint": "by a checkpoint",
+    "name": "by its name",
+    "record": "by a record of a run",
+    "guess": "a guess: its next session began right after",
+}
+RESCUE_REFUSALS = {
+    "empty-line": "empty",
+    "line-too-long": "too long",
+    "too-long": "too long",
+    "failed": "not stored: see the report",
+    "not-asked-for": "not asked for",
+}
+RESCUE_SEVERITIES = {"0": "Damage", "1": "Out of sight", "2": "Note"}
+RESCUE_SEVERITY_STATES = {"0": "bad", "1": "wait", "2": "note"}
+
+SCOPES = {
+    "read": "Read: look at conversations and follow them",
+    "write": "Write: send messages, reset, restore, branch",
+    "admin": "Admin: manage people and the server, where you may",
+}
+
+SIGN_INS = {"link": "One-time link", "password": "Password"}
+
+ROLES = {"user": "a person", "assistant": "the agent", "system": "the system"}
+
+KINDS = {"chat": "Chat", "cron": "Scheduled", "import": "Imported", "system": "System"}
+
+# What a user's message says about its answer: words, colour of the state, icon (none: a dot).
+RUN_STATES: dict[str, tuple[str, str, str]] = {
+    "queued": ("Queued", "wait", "clock"),
+    "running": ("Answering", "live", ""),
+    "done": ("Answered", "ok", "check"),
+    "failed": ("Not answered", "bad", ""),
+    "aborted": ("Stopped", "wait", ""),
+    "interrupted": ("Interrupted", "wait", ""),
+    "withdrawn": ("Withdrawn", "wait", ""),
+}
+
+RUN_SHORT = {"interrupted": "interrupted", "failed": "not answered"}
+
+CODE_LANGUAGES = {
+    "": "Text",
+    "text": "Text",
+    "sh": "Shell",
+    "bash": "Shell",
+    "shell": "Shell",
+    "console": "Console",
+    "py": "Python",
+    "python": "Python",
+    "js": "JavaScript",
+    "javascript": "JavaScript",
+    "ts": "TypeScript",
+    "typescript": "TypeScript",
+    "json": "JSON",
+    "yaml": "YAML",
+    "yml": "YAML",
+    "toml": "TOML",
+    "html": "HTML",
+    "css": "CSS",
+    "sql": "SQL",
+    "c": "C",
+    "cpp": "C++",
+    "go": "Go",
+    "rust": "Rust",
+    "rs": "Rust",
+    "java": "Java",
+    "diff": "Diff",
+    "md": "Markdown",
+    "xml": "XML",
+}
+
+
+def by_way(actor: Any, trigger: Any) -> str:
+    """`by ana · button`, or as much of it as is known."""
+    who = f"by {actor}" if actor else ""
+    way = TRIGGERS.get(str(trigger or ""), str(trigger or ""))
+    return " · ".join(part for part in (who, way) if part)

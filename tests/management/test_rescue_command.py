@@ -1,0 +1,61 @@
+"""`manage.py rescue` as people run it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+STORE = str(Path(__file__).parents[1] / "rescue" / "stores" / "store-2026.4.21")
+
+
+def test_scan_adopt_look_and_export(empty_place, tmp_path):
+    scan = empty_place.manage("rescue", "scan", STORE, "--json")
+    assert (scan.code, scan.document["totals"]["adopted"]) == (0, 139), scan.err
+    dry = empty_place.manage("rescue", "adopt", STORE, "--dry-run", "--json")
+    assert dry.document["totals"] == scan.document["totals"]
+    first = empty_place.manage("rescue", "adopt", STORE, "--json")
+    assert (first.code, first.document["made"]["sessions"]) == (0, 15), first.err
+    again = empty_place.manage("rescue", "adopt", STORE)
+    assert again.out.startswith("Adopted 0 sessions, 0 lines, 0 checkpoints.")
+    name = "4dc9eb87-6221-433e-98af-487d5b0009bc"
+    origin = empty_place.manage("rescue", "origin", name, "--json")
+    assert origin.document["strands"][0]["lines"] == 7
+    export = empty_place.manage("rescue", "export", name)
+    assert export.out == (Path(STORE) / "agents" / "main" / "sessions" / f"{name}.jsonl").read_text()
+    shown = empty_place.manage("sessions", "show", "agent:main:main", "--json")
+    assert (shown.document["sessionId"], shown.document["archivedCount"]) == (name, 4)
+
+
+def test_damage_is_a_finding_and_no_error(empty_place, tmp_path):
+    (tmp_path / "sessions.json").write_bytes(b"\x00\xff{")
+    (tmp_path / "x.jsonl").write_bytes(b"{")
+    said = empty_place.manage("rescue", "scan", str(tmp_path))
+    assert said.code == 0, said.err
+    assert "index-unreadable" in said.out
+
+
+def test_no_directory_is_an_error(empty_place, tmp_path):
+    said = empty_place.manage("rescue", "scan", str(tmp_path / "none"), "--json")
+    assert (said.code, said.document["error"]["code"]) == (1, "not_found")
+    said = empty_place.manage("rescue", "adopt", STORE, "--owner", "nobody", "--json")
+    assert (said.code, said.document["error"]["code"]) == (1, "not_found")
+
+
+def test_repair_says_its_backup_and_undo_brings_everything_back(empty_place, tmp_path):
+    root = tmp_path / ".openclaw"
+    shutil.copytree(STORE, root)
+    home = root / "agents" / "main" / "sessions"
+    before = {path.name: path.read_bytes() for path in home.iterdir()}
+    name = "6abc2cce-8cc2-40d5-8f53-26599db9a153"
+    dry = empty_place.manage("rescue", "repair", str(root), "--restore", name, "--dry-run")
+    assert (dry.code, {path.name: path.read_bytes() for path in home.iterdir()}) == (0, before), dry.err
+    said = empty_place.manage("rescue", "repair", str(root), "--restore", name, "--json")
+    assert (said.code, said.document["verified"]) == (0, True), said.err
+    assert json.loads((home / "sessions.json").read_bytes())["agent:main:main"]["sessionId"] == name
+    undone = empty_place.manage("rescue", "repair", "--undo", said.document["backup"])
+    assert (undone.code, {path.name: path.read_bytes() for path in home.iterdir()}) == (0, before), undone.err
+    kinds = [json.loads(line)["type"] for line in empty_place.manage("audit", "export").out.splitlines()]
+    assert kinds[:2] == ["store.repair_undone", "store.repaired"]
+    refused = empty_place.manage("rescue", "repair", str(root), "--restore", "nothing", "--json")
+    assert (refused.code, refused.document["error"]["details"]["refusals"][0]["code"]) == (1, "not-found")
