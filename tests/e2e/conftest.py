@@ -16,13 +16,14 @@ from pathlib import Path
 from queue import Empty, Queue
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.support.model_server import ModelServer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-READY_SECONDS = 30
+READY_SECONDS = 60
 LINK = re.compile(r"https?://\S+/signin/link/\S+")
+WAIT_MS = 20_000  # how long to look for what must come; no test says how fast it comes
 BROWSER_ARGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -152,6 +153,7 @@ def chromium(ci: bool) -> Iterator[Browser]:
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if not path:
         (pytest.fail if ci else pytest.skip)("no Chromium: apt-get install chromium, or set CHROMIUM to its path")
+    expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=BROWSER_ARGS)
         yield browser
@@ -184,7 +186,6 @@ def context(chromium: Browser, served: Served, watched: Watched) -> Iterator[Bro
     made = chromium.new_context(
         viewport={"width": 1280, "height": 800}, permissions=["clipboard-read", "clipboard-write"]
     )
-    made.set_default_timeout(10_000)
     made.on("page", watched.watch)
     page = made.new_page()
     page.goto(served.sign_in_link())

@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.conftest import OpenChat, Served
-from tests.e2e.test_chat import answered, say
+from tests.e2e.steps import answered, say
 
 pytestmark = pytest.mark.e2e
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 320, "height": 640}

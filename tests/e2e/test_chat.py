@@ -5,30 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.e2e.conftest import OpenChat, Served
+from tests.e2e.steps import answered, current_id, next_session, say, shows_session
 from tests.support.model_server import ModelServer
 
 pytestmark = pytest.mark.e2e
-
-
-def say(page: Page, text: str) -> None:
-    """Type a message and press Enter."""
-    page.get_by_label("Message", exact=True).fill(text)
-    page.keyboard.press("Enter")
-
-
-def answered(page: Page, text: str) -> None:
-    """Wait until an answer is stored that holds this text."""
-    expect(page.locator("article.message-agent[data-seq]", has_text=text).last).to_be_visible()
-
-
-def current_id(page: Page) -> str:
-    """The whole id of the session the page shows."""
-    found = page.locator("#main").get_attribute("data-session")
-    assert found
-    return found
 
 
 def test_a_message_is_stored_streamed_and_answered(open_chat: OpenChat) -> None:
@@ -51,13 +34,12 @@ def test_a_typed_new_asks_and_the_rest_becomes_the_draft(open_chat: OpenChat) ->
     dialog = page.locator("#ask")
     expect(dialog.get_by_role("heading", name="Start a new session?")).to_be_visible()
     expect(dialog.get_by_text("Cancel")).to_be_focused()
-    assert current_id(page) == old
+    shows_session(page, old)
     dialog.get_by_label("Reason").fill("done with that")
     dialog.get_by_role("button", name="Archive and start new").click()
     divider = page.locator(".divider[data-marker='session.reset']")
     expect(divider).to_contain_text(old[:8])
-    new = current_id(page)
-    assert new != old
+    new = next_session(page, old)
     expect(divider).to_contain_text(new[:8])
     expect(divider).to_contain_text("typed command")
     expect(divider).to_contain_text("done with that")
@@ -72,7 +54,7 @@ def test_cancel_changes_nothing_and_keeps_what_was_typed(open_chat: OpenChat) ->
     expect(page.locator("#ask")).to_be_hidden()
     expect(page.get_by_label("Message", exact=True)).to_have_value("/reset")
     page.reload()
-    assert current_id(page) == old
+    shows_session(page, old)
 
 
 def test_restore_brings_the_same_session_back_and_undo_undoes_it(open_chat: OpenChat) -> None:
@@ -83,13 +65,13 @@ def test_restore_brings_the_same_session_back_and_undo_undoes_it(open_chat: Open
     page.get_by_role("link", name="New session…").click()
     page.locator("#ask").get_by_role("button", name="Archive and start new").click()
     expect(page.locator(".divider")).to_contain_text(old[:8])
-    new = current_id(page)
+    new = next_session(page, old)
     page.locator(".divider").get_by_role("button", name="Restore previous").click()
     expect(page.locator("article.message-agent", has_text="keep me")).to_be_visible()
-    assert current_id(page) == old
+    shows_session(page, old)
     page.locator(".toast").get_by_role("button", name="Undo").click()
     expect(page.locator(".toast", has_text=f"Restored {new[:8]}")).to_be_visible()
-    assert current_id(page) == new
+    shows_session(page, new)
 
 
 def test_a_second_tab_learns_of_a_reset_and_its_draft_stays_behind(open_chat: OpenChat) -> None:
@@ -101,7 +83,7 @@ def test_a_second_tab_learns_of_a_reset_and_its_draft_stays_behind(open_chat: Op
     first.get_by_role("link", name="New session…").click()
     first.locator("#ask").get_by_role("button", name="Archive and start new").click()
     expect(first.locator(".divider")).to_contain_text(old[:8])
-    new = current_id(first)
+    new = next_session(first, old)
     banner = second.locator("[data-notice=moved]")
     expect(banner).to_contain_text(old[:8])
     expect(banner).to_contain_text(new[:8])
@@ -120,7 +102,7 @@ def test_the_second_tab_can_restore_what_the_first_one_put_aside(open_chat: Open
     first.locator("#ask").get_by_role("button", name="Archive and start new").click()
     second.locator("[data-notice=moved]").get_by_role("button", name="Restore previous").click()
     expect(second.locator(".toast", has_text=f"Restored {old[:8]}")).to_be_visible()
-    assert current_id(second) == old
+    shows_session(second, old)
     expect(first.locator("[data-notice=moved]")).to_contain_text(old[:8])
 
 
@@ -208,12 +190,15 @@ def test_without_script_one_can_send_reset_and_restore(chromium: Browser, served
     page.get_by_label("Message", exact=True).fill("no script here")
     page.get_by_role("button", name="Send", exact=True).click()
     expect(page.locator("article[data-role=user]")).to_contain_text("no script here")
-    page.wait_for_timeout(1500)
-    page.goto(f"{served.url}/chat/agent:main:main/")
-    expect(page.locator("article.message-agent")).to_contain_text("You said: no script here")
+    answer = page.locator("article.message-agent", has_text="You said: no script here")
+    for _ in range(200):  # without script one loads the page again
+        page.goto(f"{served.url}/chat/agent:main:main/")
+        if answer.count():
+            break
+    expect(answer).to_be_visible()
     page.get_by_role("link", name="New session…").click()
     page.get_by_role("button", name="Archive and start new").click()
     expect(page.locator(".divider")).to_contain_text(old[:8])
     page.locator(".divider").get_by_role("button", name="Restore previous").click()
-    assert current_id(page) == old
+    shows_session(page, old)
     context.close()

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.e2e.conftest import Served
-from tests.e2e.test_chat import answered, current_id, say
+from tests.e2e.steps import answered, current_id, say, shows_session
 
 pytestmark = pytest.mark.e2e
 
@@ -26,7 +26,7 @@ def test_after_an_hour_with_the_lid_closed_the_chat_goes_on_in_the_same_session(
     page.locator("#connection", has_text="Connected").wait_for()
     say(page, "after the lid opens")
     answered(page, "You said: after the lid opens (message 2)")
-    assert current_id(page) == session
+    shows_session(page, session)
 
 
 @pytest.mark.parametrize("now", ["1999-12-31T23:59:00", "2077-01-01T04:00:00"])
@@ -41,4 +41,4 @@ def test_a_clock_that_is_years_off_changes_nothing(context: BrowserContext, serv
     expect(page.locator("article.message")).to_have_count(2)
     page.reload()
     expect(page.locator("article.message")).to_have_count(2)
-    assert current_id(page) == session
+    shows_session(page, session)

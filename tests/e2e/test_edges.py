@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.e2e.conftest import OpenChat, Served
-from tests.e2e.test_chat import answered, current_id, say
+from tests.e2e.steps import answered, current_id, fits, say
 from tests.support.model_server import ModelServer
 
 pytestmark = pytest.mark.e2e
@@ -76,7 +76,7 @@ def test_hostile_answers_never_run_and_never_widen_the_page(open_chat: OpenChat,
     say(page, "\u202etxet thgir ot tfel 👩‍👩‍👧‍👦 " + "u" * 3000)
     answered(page, "window.ran = 1")
     assert page.evaluate("window.ran") is None
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    fits(page)
 
 
 def test_keys_lead_about_and_a_question_mark_lists_them(open_chat: OpenChat) -> None:

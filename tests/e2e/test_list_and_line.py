@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
 
 from tests.e2e.conftest import OpenChat, Served
-from tests.e2e.test_chat import answered, current_id, say
+from tests.e2e.steps import answered, current_id, fits, next_session, say, shows_session
 from tests.support.model_server import ModelServer
 
 pytestmark = pytest.mark.e2e
@@ -127,10 +127,10 @@ def test_an_archive_is_compared_with_the_current_session(open_chat: OpenChat, se
     expect(other).to_contain_text("second thing")
     expect(current).to_contain_text("0 messages")
     page.set_viewport_size({"width": 360, "height": 740})
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    fits(page)
     page.get_by_role("button", name=f"Restore {old[:8]}").click()
     page.wait_for_url("**/chat/agent:main:main/")
-    assert current_id(page) == old
+    shows_session(page, old)
 
 
 def test_the_timeline_is_walked_compared_restored_and_undone(open_chat: OpenChat) -> None:
@@ -141,7 +141,7 @@ def test_the_timeline_is_walked_compared_restored_and_undone(open_chat: OpenChat
     page.get_by_role("link", name="New session…").click()
     page.locator("#ask").get_by_role("button", name="Archive and start new").click()
     expect(page.locator(".divider")).to_be_visible()
-    new = current_id(page)
+    new = next_session(page, old)
     page.get_by_role("link", name="Whole timeline").click()
     moves = page.locator(".story > .stop")
     expect(moves.first).to_contain_text("Reset")
@@ -150,15 +150,15 @@ def test_the_timeline_is_walked_compared_restored_and_undone(open_chat: OpenChat
     expect(page.locator(".fork-other")).to_contain_text("You said: first thing")
     page.go_back()
     page.set_viewport_size({"width": 360, "height": 740})
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    fits(page)
     back = moves.first.get_by_role("button", name="Undo")
     back.focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**/chat/agent:main:main/")
-    assert current_id(page) == old
+    shows_session(page, old)
     page.goto(f"{page.url}moves/")
     expect(moves.first).to_contain_text("Restored")
     expect(moves).to_have_count(3)
     moves.first.get_by_role("button", name="Undo").click()
     page.wait_for_url("**/chat/agent:main:main/")
-    assert current_id(page) == new
+    shows_session(page, new)

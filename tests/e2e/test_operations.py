@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.e2e.conftest import OpenChat, Served, free_port, place_for
-from tests.e2e.test_chat import answered, current_id, say
+from tests.e2e.steps import answered, current_id, say, shows_session
 from tests.support.model_server import ModelServer
 
 pytestmark = pytest.mark.e2e
@@ -48,17 +48,18 @@ def test_a_restart_from_the_page_brings_it_and_an_open_chat_back(
     dialog.get_by_role("button", name="Restart").click()
     expect(dialog.get_by_role("heading", name="Restarting, back in a moment")).to_be_visible()
     expect(page.locator(f"[data-instance]:not([data-instance='{before}'])")).to_be_attached(timeout=BACK_MS)
-    assert page.url == f"{served.url}/operations/"
+    expect(page).to_have_url(f"{served.url}/operations/")
     expect(page.locator("#ask")).not_to_be_visible()
     row = page.locator("tr", has_text="“new version”")
     expect(row).to_contain_text(re.compile(r"Restarted.*admin", re.DOTALL))
     expect(chat.locator("#connection")).to_contain_text("Connected", timeout=BACK_MS)
-    assert (current_id(chat), chat.url) == (session, chat_url)
+    shows_session(chat, session)
+    expect(chat).to_have_url(chat_url)
     expect(chat.get_by_label("Message", exact=True)).to_have_value("a draft")
     say(chat, "after the restart")
     answered(chat, "You said: after the restart")
     expect(chat.locator("article[data-role=user]")).to_have_count(2)
-    assert current_id(chat) == session
+    shows_session(chat, session)
 
 
 def test_without_script_the_page_comes_back_by_itself(chromium: Browser, served: Served) -> None:

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests.e2e.conftest import Served, Watched
+from tests.e2e.steps import answered, say
 from tests.e2e.test_accessible import check
-from tests.e2e.test_chat import answered, say
 from tests.e2e.test_people import person_made
 
 pytestmark = pytest.mark.e2e
@@ -32,7 +32,7 @@ def test_who_reads_says_why_and_the_owner_sees_it(
     desk.get_by_label("Reason").fill("ticket 7")
     desk.get_by_role("button", name="Open it").click()
     expect(desk.locator("article[data-role=user]")).to_contain_text("a word between us")
-    assert desk.url == chat
+    expect(desk).to_have_url(chat)
     zoe.goto(f"{served.url}/account/access/")
     row = zoe.get_by_role("row", name="Opened")
     expect(row).to_contain_text("admin")

@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.conftest import Served
+from tests.e2e.steps import answered, say, shows_session
 from tests.e2e.test_accessible import check
-from tests.e2e.test_chat import answered, current_id, say
 from tests.rescue.making import REAL, STORES
 
 pytestmark = pytest.mark.e2e
@@ -55,7 +55,7 @@ def test_from_an_upload_to_a_chat_that_goes_on(context: BrowserContext, served: 
     expect(page.get_by_text("Hello again, please continue where we stopped.").first).to_be_visible()
     page.get_by_role("button", name="Restore this session").first.click()
     page.locator("#connection", has_text="Connected").wait_for()
-    assert current_id(page) == ARCHIVE
+    shows_session(page, ARCHIVE)
     say(page, "here again")
     answered(page, "You said: here again")
     page.goto(report)

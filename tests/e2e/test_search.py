@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.conftest import OpenChat, Served
-from tests.e2e.test_chat import answered, current_id, say
+from tests.e2e.steps import answered, current_id, next_session, say, shows_session
 
 pytestmark = pytest.mark.e2e
 
@@ -30,8 +30,7 @@ def test_what_was_said_is_found_in_the_archive_and_the_chat_comes_back(
 ) -> None:
     chat = open_chat()
     lost = archived(chat)
-    new = current_id(chat)
-    assert new != lost
+    new = next_session(chat, lost)
 
     page = context.new_page()
     page.goto(f"{served.url}/search/")
@@ -49,14 +48,14 @@ def test_what_was_said_is_found_in_the_archive_and_the_chat_comes_back(
     page.get_by_label("Said by").select_option("user")
     page.get_by_role("button", name="Show").click()
     expect(hits).to_have_count(1)
-    assert "role=user" in page.url
+    expect(page).to_have_url(re.compile("role=user"))
     hits.get_by_role("link", name="agent:main:main").click()
-    assert f"/sessions/{lost}/" in page.url
+    expect(page).to_have_url(re.compile(f"/sessions/{lost}/"))
     found = page.locator("#e-3")
     expect(found).to_have_class(re.compile("is-found"))
     expect(found).to_be_in_viewport()
     expect(page.get_by_text("Archived", exact=True).first).to_be_visible()
-    assert current_id(chat) == new  # looking changes nothing
+    shows_session(chat, new)  # looking changes nothing
 
     page.get_by_role("link", name="Search", exact=True).click()
     page.get_by_role("link", name="Where did my chat go?").click()
@@ -70,4 +69,4 @@ def test_what_was_said_is_found_in_the_archive_and_the_chat_comes_back(
     story.get_by_role("button", name="Restore").click()
     page.wait_for_url("**/chat/**")
     expect(page.locator("article[data-role=user]")).to_have_count(3)
-    assert current_id(page) == lost
+    shows_session(page, lost)
