@@ -178,7 +178,12 @@ class GatewayConsumer(AsyncWebsocketConsumer):
     def _go_live(self, params: Json, payload: Json) -> None:
         """After an answer to `events.sync` is on its way: what comes behind its last event."""
         self._watched.add(params["sessionKey"])
+        conversation_id = UUID(payload["conversationId"])
+        knew = self._process.hub.is_watching(self, conversation_id)
         self._start_watching(payload, payload["lastEvent"])
+        answer = self._process.live.of_conversation(conversation_id)
+        if answer is not None and not knew:
+            self._process.hub.delta_missed(self, answer, payload.get("live"))
 
     def _start_watching(self, head: Json, cursor: int) -> None:
         if not self._is_closed:

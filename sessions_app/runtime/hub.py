@@ -17,6 +17,7 @@ from typing import Protocol
 from uuid import UUID
 
 from sessions_app.errors import ErrorCode
+from sessions_app.runtime.live import LiveAnswer
 from sessions_app.runtime.log_reads import LogReads
 from sessions_app.runtime.metrics import HUB_LAG
 from sessions_app.runtime.permits import Permit
@@ -184,6 +185,16 @@ class Hub:
         for watcher in list(channel.cursors):
             if channel.may_tell(watcher, payload):
                 watcher.push(frame)
+
+    def delta_missed(self, watcher: Watcher, answer: LiveAnswer, told: Json | None) -> None:
+        """Hand a watcher that just came what others were given of a streaming answer since it was told the text so far."""
+        start = len(told["text"]) if told is not None and told["runId"] == str(answer.run_id) else 0
+        channel = self._channels.get(answer.conversation_id)
+        if channel is None or watcher not in channel.cursors or start == answer.sent:
+            return
+        payload = answer.delta(answer.text[start : answer.sent], start)
+        if channel.may_tell(watcher, payload):
+            watcher.push(frame_encoded("chat", payload))
 
     def _poke(self, conversation_ids: list[UUID]) -> None:
         for conversation_id in conversation_ids:

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from sessions_app.values import Json
+
 
 @dataclass(slots=True)
 class LiveAnswer:
@@ -36,6 +38,17 @@ class LiveAnswer:
         self._unsent_from = len(self.pieces)
         self.sent += len(text)
         return text
+
+    def delta(self, text: str, offset: int) -> Json:
+        """The event that tells watchers a part of the answer, which begins at a code point."""
+        return {
+            "runId": str(self.run_id),
+            "sessionKey": self.session_key,
+            "sessionId": str(self.session_id),
+            "state": "delta",
+            "deltaText": text,
+            "offset": offset,
+        }
 
     @property
     def text(self) -> str:

@@ -9,7 +9,7 @@ import logging
 from sessions_app.agents.base import Agent, Turn
 from sessions_app.runtime.hub import Hub
 from sessions_app.runtime.live import LiveAnswer
-from sessions_app.values import TEXT_MAX_BYTES, Json
+from sessions_app.values import TEXT_MAX_BYTES
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,8 @@ async def stream(agent: Agent, turn: Turn, answer: LiveAnswer, hub: Hub) -> None
             timer = None
         if answer.sent < answer.length:
             next_flush = loop.time() + DELTA_SECONDS
-            hub.delta(answer.conversation_id, _delta(answer))
+            text = answer.take_unsent()
+            hub.delta(answer.conversation_id, answer.delta(text, answer.sent - len(text)))
 
     try:
         async with contextlib.aclosing(agent.answer(turn)) as pieces:
@@ -55,16 +56,3 @@ async def stream(agent: Agent, turn: Turn, answer: LiveAnswer, hub: Hub) -> None
                     timer = loop.call_at(next_flush, flush)
     finally:
         flush()
-
-
-def _delta(answer: LiveAnswer) -> Json:
-    """What watchers have not been given yet; from here on they have."""
-    text = answer.take_unsent()
-    return {
-        "runId": str(answer.run_id),
-        "sessionKey": answer.session_key,
-        "sessionId": str(answer.session_id),
-        "state": "delta",
-        "deltaText": text,
-        "offset": answer.sent - len(text),
-    }

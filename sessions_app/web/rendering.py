@@ -104,6 +104,11 @@ def _coloured(content: str, language: str) -> str:
 class _Renderer(RendererHTML):
     """Code blocks as figures, tables that scroll inside themselves, headings from level three."""
 
+    def render(self, tokens: Sequence[Token], options: Any, env: Any) -> str:
+        """A whole text, its headings set into the page's outline."""
+        _outline(tokens)
+        return super().render(tokens, options, env)
+
     def fence(self, tokens: Sequence[Token], idx: int, *_rest: Any) -> str:
         return _code(tokens[idx].content, tokens[idx].info)
 
@@ -116,12 +121,6 @@ class _Renderer(RendererHTML):
     def table_close(self, *_rest: Any) -> str:
         return "</table></div>\n"
 
-    def heading_open(self, tokens: Sequence[Token], idx: int, *_rest: Any) -> str:
-        return f"<{_heading(tokens[idx].tag)}>"
-
-    def heading_close(self, tokens: Sequence[Token], idx: int, *_rest: Any) -> str:
-        return f"</{_heading(tokens[idx].tag)}>\n"
-
     def th_open(self, tokens: Sequence[Token], idx: int, *_rest: Any) -> str:
         return _cell("th", tokens[idx])
 
@@ -129,8 +128,15 @@ class _Renderer(RendererHTML):
         return _cell("td", tokens[idx])
 
 
-def _heading(tag: str) -> str:
-    return f"h{min(int(tag[1]) + 2, 6)}"
+def _outline(tokens: Sequence[Token]) -> None:
+    """Give headings the level of their depth, from three on: a text that begins with "##", or leaps, leaves no gap."""
+    open_levels: list[int] = []
+    for token in tokens:
+        if token.type == "heading_open":
+            level = int(token.tag[1])
+            open_levels = [*(above for above in open_levels if above < level), level]
+        if token.type in {"heading_open", "heading_close"}:
+            token.tag = f"h{min(len(open_levels) + 2, 6)}"
 
 
 def _cell(tag: str, token: Token) -> str:

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from sessions_app.gateway.consumer import GatewayConsumer
 from sessions_app.runtime import streaming
 from tests.gateway.conftest import make_token
 from tests.gateway.test_consumer import deltas, ended, events, say, stored
@@ -81,6 +82,37 @@ async def test_a_late_tab_gets_the_text_so_far_and_then_the_tail(world, program,
     assert text == final["text"] == "Once 🙂 upon a time there was."
     assert sync["live"]["runId"] == final["runId"]
     assert (await stored(world.texts))[-1] == text
+
+
+async def test_what_is_said_between_the_answer_to_a_sync_and_the_watch_is_told_too(
+    world, program, page, agent, monkeypatch
+):
+    monkeypatch.setattr(streaming, "DELTA_SECONDS", 0.0)
+    sending = GatewayConsumer._send
+    meanwhile = [" more", " and more"]
+
+    async def sends(self: GatewayConsumer, text: str) -> None:
+        await sending(self, text)
+        if '"lastEvent"' in text and meanwhile:
+            told = meanwhile.pop(0)
+            agent.say(told)
+            await page.until(lambda _: deltas(page)[-1]["deltaText"] == told)
+
+    agent.say("once")
+    await say(page, world)
+    await page.until(lambda _: deltas(page))
+    monkeypatch.setattr(GatewayConsumer, "_send", sends)
+    sync = await program.call("events.sync", {"sessionKey": world.key, "afterEvent": 0})
+    assert sync["live"]["text"] == "once"
+    await program.until(lambda _: deltas(program))
+    assert (deltas(program)[0]["offset"], deltas(program)[0]["deltaText"]) == (4, " more")
+    await program.call(
+        "events.sync", {"sessionKey": world.key, "afterEvent": 0}
+    )  # it watches already: nothing is told twice
+    agent.end()
+    await program.until(ended(program))
+    told = sync["live"]["text"] + "".join(delta["deltaText"] for delta in deltas(program))
+    assert told == events(program, "chat")[-1]["text"] == "once more and more"
 
 
 async def test_a_tab_that_comes_after_the_end_finds_it_in_the_log(world, program, page, agent):

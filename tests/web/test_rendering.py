@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 
@@ -79,7 +80,14 @@ def test_an_unknown_language_is_shown_plain() -> None:
 
 def test_headings_stand_below_the_heading_of_the_message() -> None:
     assert "<h3>One</h3>" in agent_html("# One")
-    assert "<h6>Five</h6>" in agent_html("##### Five")
+    assert "<h3>Deep</h3>" in agent_html("##### Deep")
+
+
+def test_headings_that_leap_or_begin_deep_leave_no_gap_in_the_outline() -> None:
+    html = agent_html("## a\n\n##### b\n\n### c\n\n## d\n\n# e\n\nf\n===\n\n> # g")
+    assert re.findall(r"<h\d>\w", html) == ["<h3>a", "<h4>b", "<h4>c", "<h3>d", "<h3>e", "<h3>f", "<h3>g"]
+    steps = agent_html("\n\n".join("#" * level + " x" for level in range(1, 7)))
+    assert re.findall(r"<h(\d)>x</h\1>", steps) == ["3", "4", "5", "6", "6", "6"]
 
 
 def test_tables_scroll_inside_themselves_and_carry_no_style() -> None:
