@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import disk, machine
+from sessions_app.runtime.open_files import open_files_allow
 
 ROOT = Path(__file__).resolve().parents[1]
 STOP_SECONDS = 40
@@ -159,7 +160,7 @@ class Ground:
 def ground(*, quick: bool) -> Iterator[Ground]:
     """Ground for one run, cleared away at its end."""
     base = Path(tempfile.mkdtemp(prefix="holdfast-bench-", dir=_real_disk()))
-    machine.files_allowed()
+    open_files_allow()
     pinned = machine.cores_at_start
     machine.pin(pinned[1] if pinned else None)
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import os
 import platform
-import resource
 import sqlite3
 from importlib.metadata import version
 from pathlib import Path
@@ -28,13 +27,6 @@ def pin(core: int | None) -> None:
     """Keep this process, and what it starts, on one core."""
     if core is not None:
         os.sched_setaffinity(0, {core})
-
-
-def files_allowed() -> None:
-    """As many open files as the system lets us have, for this process and what it starts."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 65_536 if hard == resource.RLIM_INFINITY else hard
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def file_system(path: Path) -> tuple[str, str]:

@@ -10,9 +10,11 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -28,45 +30,19 @@ from sessions_app.runtime import process as processes
 from sessions_app.runtime.drain_signal import RESTART_SIGNAL
 from sessions_app.runtime.exit_codes import ExitCode
 from sessions_app.runtime.lean_socket import LeanSocket, unsent
+from sessions_app.runtime.receive_queue import BoundedQueue
 from sessions_app.runtime.request_body import BodyQueue, PlainFactory
 from sessions_app.values import EndReason
 
 logger = logging.getLogger(__name__)
 
 CLOSE_RESTART = 1012
-RECEIVE_QUEUE_MAX_FRAMES = 128
 IN_FLIGHT_SECONDS = 5.0
 CLOSE_SECONDS = 2.0
+STORAGE_SECONDS = 5.0  # beyond the drain, for what is stored last
+EXIT_SECONDS = 5.0  # from the last word to the end; a thread may hang in a disk that does not answer
 BACKLOG = 4096
 RESTART_EXPECTED_MS = 3000
-
-
-class BoundedQueue(asyncio.Queue[Any]):
-    """Frames of one socket on their way to its consumer; a full one stops reading from the socket until half is taken."""
-
-    def __init__(self, protocol: Any) -> None:
-        super().__init__()
-        self._protocol = protocol
-        self._is_paused = False
-
-    def put_nowait(self, item: Any) -> None:
-        """Add a frame; never refuses, but asks the peer to wait."""
-        super().put_nowait(item)
-        if self.qsize() > RECEIVE_QUEUE_MAX_FRAMES and not self._is_paused and self._is_open():
-            self._is_paused = True
-            self._protocol.transport.pauseProducing()
-
-    async def get(self) -> Any:
-        """The next frame."""
-        item = await super().get()
-        if self._is_paused and self.qsize() < RECEIVE_QUEUE_MAX_FRAMES // 2:
-            self._is_paused = False
-            if self._is_open():
-                self._protocol.transport.resumeProducing()
-        return item
-
-    def _is_open(self) -> bool:
-        return isinstance(self._protocol, WebSocketProtocol) and bool(self._protocol.transport.connected)
 
 
 class DrainServer(Server):  # type: ignore[misc] # daphne has no types
@@ -161,7 +137,12 @@ class DrainServer(Server):  # type: ignore[misc] # daphne has no types
         }
         process.hub.broadcast("shutdown", words)
         await _until(lambda: process.in_flight == 0 and not self._answers_a_page(), IN_FLIGHT_SECONDS)
-        await processes.process_stopped(process, reason=reason, drain_seconds=settings.DRAIN_SECONDS)
+        try:
+            async with asyncio.timeout(settings.DRAIN_SECONDS + settings.HOOK_DRAIN_SECONDS + STORAGE_SECONDS):
+                await processes.process_stopped(process, reason=reason, drain_seconds=settings.DRAIN_SECONDS)
+        except TimeoutError:
+            logger.error("the disk does not answer: stopping without it; the next start closes what was left open")
+            self.exit_code = self.exit_code or ExitCode.FAILED
         for listening in self.listeners:
             listening.addCallback(lambda port: port.stopListening())
         await asyncio.sleep(0.05)  # the last events go out before the close frame
@@ -190,6 +171,9 @@ class DrainServer(Server):  # type: ignore[misc] # daphne has no types
             await asyncio.wait(ends, timeout=CLOSE_SECONDS)
 
     def _stop_now(self) -> None:
+        last = threading.Timer(EXIT_SECONDS, os._exit, [int(self.exit_code)])
+        last.daemon = True
+        last.start()
         self._exits.close()
         with contextlib.suppress(ReactorNotRunning):  # a second signal may come while the reactor stops
             self.stop()

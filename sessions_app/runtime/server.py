@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 from sessions_app.runtime.data_lock import serving_lock
 from sessions_app.runtime.drain_server import DrainServer
 from sessions_app.runtime.exit_codes import ExitCode
+from sessions_app.runtime.open_files import open_files_allow
 
 
 def serve(*, host: str, port: int, print_line: Callable[[str], None]) -> int:
@@ -27,6 +28,7 @@ def serve(*, host: str, port: int, print_line: Callable[[str], None]) -> int:
     Raises:
         DataDirBusyError: another process serves this data directory.
     """
+    open_files_allow()
     with serving_lock(settings.DATA_DIR, host=host, port=port):
         try:
             listener = _bound(host, port)

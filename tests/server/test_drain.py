@@ -8,10 +8,12 @@ import signal
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from sessions_app.runtime.open_files import open_files_allow
 from tests.support.client import GatewayClient, GatewayError
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.e2e]
 CLIENTS = 8
+SOCKETS_MAX_BYTES = 200 * 1024 * 1024
 
 
 async def closed_with(client):
@@ -26,6 +28,13 @@ async def opened(server, token, count):
         await client.__aenter__()
         await client.call("events.sync", sessionKey=client.key)
     return clients
+
+
+async def heard(client, key):
+    """Wait for a word of the answer in one conversation, in whatever order they come."""
+    async with asyncio.timeout(20):
+        while not any(f["event"] == "chat" and f["payload"]["sessionKey"] == key for f in client.seen):
+            await client.events.get()
 
 
 async def left(clients):
@@ -134,3 +143,48 @@ async def test_an_answer_longer_than_the_patience_is_interrupted_and_kept(server
         assert await closed_with(client) == 1012
     assert server.wait() == 0
     assert server.rows("SELECT close_reason FROM sessions_app_span") == [("shutdown",)]
+
+
+@pytest.mark.parametrize("frozen", ["hang", "stall"])
+async def test_model_servers_that_freeze_delay_the_exit_only_by_the_patience_and_what_they_said_is_kept(
+    server, token, model, frozen
+):
+    server.stop()
+    server.start(HOLDFAST_DRAIN_SECONDS="0.5")
+    async with GatewayClient(server.port, token) as client:
+        places = [await client.call("sessions.create", title=f"frozen {n}", requestId=f"frozen-{n}") for n in range(12)]
+        sent = [await client.say(f"behave:{frozen}", **place) for place in places]
+        await asyncio.to_thread(model.wait_until, lambda: len(model.requests) == len(places), timeout_seconds=20)
+        if frozen == "stall":
+            for place in places:
+                await heard(client, place["sessionKey"])
+        server.terminate()
+        assert await closed_with(client) == 1012
+    assert server.wait() == 0
+    states = dict(server.rows("SELECT LOWER(HEX(id)), state FROM sessions_app_run"))
+    assert set(states.values()) <= {"interrupted", "queued"}
+    assert len(states) == len(sent)
+    assert server.rows("SELECT COUNT(*) FROM sessions_app_span WHERE closed_at IS NULL") == [(0,)]
+    kept = server.rows("SELECT COUNT(*) FROM sessions_app_entry WHERE role = 'assistant' AND text <> ''")
+    assert kept == [(12 if frozen == "stall" else 0,)]
+
+
+async def test_a_thousand_sockets_are_all_told_to_come_back(server, token):
+    open_files_allow()
+    before = server.memory_bytes()
+    clients: list[GatewayClient] = []
+    for _ in range(20):
+        some = [GatewayClient(server.port, token) for _ in range(50)]
+        await asyncio.gather(*(client.__aenter__() for client in some))
+        clients += some
+    await asyncio.gather(*(client.call("events.sync", sessionKey=client.key) for client in clients))
+    assert server.memory_bytes() - before < SOCKETS_MAX_BYTES
+    sent = await clients[0].say("the last words before the drain")
+    server.terminate()
+    codes = [await closed_with(client) for client in clients]
+    assert codes == [1012] * 1000
+    assert all(any(frame["event"] == "shutdown" for frame in client.seen) for client in clients)
+    await left(clients)
+    assert server.wait() == 0
+    assert sent["status"] == "accepted"
+    assert server.rows("SELECT COUNT(*) FROM sessions_app_entry WHERE role = 'user'") == [(1,)]
