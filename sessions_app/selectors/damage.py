@@ -1,6 +1,6 @@
 """Entries that cannot be read: how a reader meets them, and what is said of a session that holds one.
 
-A damaged session reads up to the entry before the damage and takes no more messages. Whoever meets damage that nobody knows of yet
+A damaged session takes no more messages; what can be read behind its damage is read by `salvage.py`. Whoever meets damage that nobody knows of yet
 answers in the same words at once and notes it here; `runtime/quarantine.py` writes it down, so that no read needs to write.
 """
 
@@ -68,8 +68,9 @@ def damage_json(session: Session) -> Json:
 
 def damage_words(from_seq: int, damage: str) -> str:
     """What a person is told on the page of a damaged session."""
-    up_to = f"It reads up to entry {from_seq - 1:,}" if from_seq > 1 else "No entry before the damage is left"
-    return f"This session is damaged: {damage} {up_to}, and takes no new messages. Everything that is stored is kept."
+    whole = f"It is whole up to entry {from_seq - 1:,}" if from_seq > 1 else "No entry before the damage is left"
+    rest = "what can be read behind that is shown, but nobody vouches for it"
+    return f"This session is damaged: {damage} {whole}; {rest}. It takes no new messages. Everything that is stored is kept."
 
 
 def damage_refuse(session_key: str, session_id: UUID, damaged_from: int | None, damage: str) -> None:
@@ -128,7 +129,7 @@ def entries_readable(
         rows = readable(read)
     except UnreadableError:
         rows = []
-    if len(rows) == last - first + 1 and all(_is_whole(row) for row in rows):
+    if len(rows) == last - first + 1 and all(is_whole(row) for row in rows):
         return rows
     for seq in range(first, last + 1):
         damage = _damage_at(owner_id, seq)
@@ -151,10 +152,10 @@ def _damage_at(session_id: UUID, seq: int) -> Damage | None:
         parent_seq = Session.objects.values_list("parent_seq", flat=True).get(pk=session_id)
         missing = max(before or 0, parent_seq) + 1
         return Damage(missing, f"entry {missing:,} is missing.")
-    return None if _is_whole(row) else Damage(seq, f"entry {seq:,} cannot be read.")
+    return None if is_whole(row) else Damage(seq, f"entry {seq:,} cannot be read.")
 
 
-def _is_whole(row: Entry) -> bool:
+def is_whole(row: Entry) -> bool:
     """Whether a row holds what its columns say: Django gives broken JSON as text and a broken time as None, SQLite anything."""
     columns: tuple[Any, ...] = (row.text, row.data, row.created_at)
     return isinstance(columns[0], str) and isinstance(columns[1], dict) and columns[2] is not None

@@ -10,14 +10,14 @@ from sessions_app import access
 from sessions_app.access import Action
 from sessions_app.models import Session
 from sessions_app.selectors.audit import audit_list
-from sessions_app.selectors.damage import damage_json
 from sessions_app.selectors.entries import entries_json
 from sessions_app.selectors.reading import reading_require
+from sessions_app.selectors.salvage import gap_end, is_gap
 from sessions_app.selectors.sessions import session_ends
-from sessions_app.selectors.transcript import entries_between
+from sessions_app.selectors.transcript import entries_shown
 from sessions_app.values import PAGE_MAX_ROWS, Actor, Json
 
-DAMAGE_KIND = "damage"  # of the item that ends the copy of a session that cannot be read to its end
+DAMAGE_KIND = "damage"  # of the item that stands for entries which cannot be read
 
 
 def session_export(actor: Actor, *, session_id: UUID) -> tuple[Json, Iterator[Json]]:
@@ -29,8 +29,8 @@ def session_export(actor: Actor, *, session_id: UUID) -> tuple[Json, Iterator[Js
 
     Returns:
         Facts {sessionKey, sessionId, title, owner, agent, kind, entries, messages, digest, isCurrent, and how it began and
-        ended}, and its entries, oldest first. What is appended after this call is left out. Where damage cuts a session short, a
-        last item of the kind DAMAGE_KIND says from which position on, and why.
+        ended}, and its entries, oldest first. What is appended after this call is left out. For a stretch that cannot be read there
+        is an item of the kind DAMAGE_KIND at its first position, whose text says so and whose data is {fromSeq, toSeq}.
 
     Raises:
         NotFoundError: no such session.
@@ -59,14 +59,18 @@ def session_export(actor: Actor, *, session_id: UUID) -> tuple[Json, Iterator[Js
 def _entries(session: Session) -> Iterator[Json]:
     next_seq, last_seq = 1, session.last_seq
     while next_seq <= last_seq:
-        page = entries_between(session, next_seq, last_seq, PAGE_MAX_ROWS, newest=False)
+        page = entries_shown(session, next_seq, last_seq, PAGE_MAX_ROWS, newest=False)
         if not page:
             break
-        yield from entries_json(page)
-        next_seq = page[-1].seq + 1
-    if next_seq <= last_seq:  # the copy must not look whole
-        words = damage_json(session).get("damage", {}).get("words", "")
-        yield {"seq": next_seq, "kind": DAMAGE_KIND, "role": None, "text": words, "createdAt": None, "data": {}}
+        for entry, row in zip(page, entries_json(page), strict=True):
+            yield _gap(row) if is_gap(entry) else row
+            next_seq = gap_end(row) + 1
+
+
+def _gap(row: Json) -> Json:
+    """What stands in a copy for entries that cannot be read: it must not look whole."""
+    data = {name: row["data"][name] for name in ("fromSeq", "toSeq")}
+    return {**row, "kind": DAMAGE_KIND, "text": row["data"]["words"], "data": data}
 
 
 def audit_export(actor: Actor, **filters: Any) -> Iterator[Json]:

@@ -14,6 +14,7 @@ from sessions_app.selectors.entries import entries_json
 from sessions_app.selectors.lineage import Segment, segments
 from sessions_app.selectors.places import session_current, session_in
 from sessions_app.selectors.reading import reading_require
+from sessions_app.selectors.salvage import begins_gap, entries_salvaged, is_gap
 from sessions_app.selectors.wire import page_size
 from sessions_app.values import Actor, Json
 
@@ -39,7 +40,7 @@ def history(
 
     Returns:
         {sessionKey, sessionId, isCurrent, entries: [entry], hasMore, lastSeq, damage?: {fromSeq, words}}; `hasMore` in the
-        direction of the page. A damaged session ends before its damage, and `lastSeq` is the newest entry that can be read.
+        direction of the page. In a damaged session a stretch that cannot be read is one marker, as `entries_salvaged` says.
 
     Raises:
         NotFoundError: no such conversation, or no such session in it.
@@ -53,11 +54,13 @@ def history(
     reading_require(actor, conversation, session.pk)
     size = page_size(limit)
     if after_seq is not None:
-        found = entries_between(session, max(after_seq, 0) + 1, session.last_seq, size + 1, newest=False)
+        found = entries_shown(session, max(after_seq, 0) + 1, session.last_seq, size + 2, newest=False)
+        if session.damaged_from is not None and found and is_gap(found[0]) and begins_gap(session, after_seq):
+            found = found[1:]  # it was told of with the last page
         page = found[:size]
     else:
         last = session.last_seq if before_seq is None else before_seq - 1
-        found = entries_between(session, 1, last, size + 1, newest=True)
+        found = entries_shown(session, 1, last, size + 1, newest=True)
         page = found[-size:]
     return {
         "sessionKey": conversation.key,
@@ -65,9 +68,18 @@ def history(
         "isCurrent": session.pk == conversation.current_session_id,
         "entries": entries_json(page),
         "hasMore": len(found) > size,
-        "lastSeq": readable_last(session),
+        "lastSeq": session.last_seq,
         **damage_json(session),
     }
+
+
+def entries_shown(session: Session, first: int, last: int, limit: int, *, newest: bool) -> list[Entry]:
+    """As `entries_between`, for whoever looks at a session: damage hides no more than what it hit (`entries_salvaged`)."""
+    if session.damaged_from is None:
+        found = entries_between(session, first, last, limit, newest=newest)
+        if session.damaged_from is None:
+            return found
+    return entries_salvaged(session, first, last, limit, newest=newest)
 
 
 def entries_between(session: Session, first: int, last: int, limit: int, *, newest: bool) -> list[Entry]:

@@ -67,6 +67,8 @@ def shown_entries(entries: Iterable[Mapping[str, Any]]) -> list[Shown]:
 
 def _shown(entry: Mapping[str, Any], asked: int | None) -> Shown:
     kind, role = entry["kind"], entry["role"]
+    if kind == "marker" and entry["data"].get("type") == "unreadable":
+        return Shown(entry, "_gap.html")
     if kind == "marker":
         return Shown(entry, "_marker.html", marker=MARKER_WORDS.get(str(entry["data"].get("type")), "Note"))
     if kind == "message" and role == "user":

@@ -55,7 +55,7 @@ def session_markdown(facts: Json, entries: Iterable[Json]) -> Iterator[str]:
 
 def _entry_markdown(entry: Json, owner: str) -> str:
     if entry["kind"] == DAMAGE_KIND:
-        return f"\n---\n\n**From entry {entry['seq']:,} on this session cannot be read.** {_line(entry['text'])}\n"
+        return f"\n---\n\n**{_line(entry['text'])}**\n"
     time, text = _time(entry["createdAt"]), entry["text"]
     if entry["kind"] == "message" and entry["role"] == "assistant":
         state = entry["data"].get("state", "final")

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET
 
 from sessions_app.selectors.conversations import conversation_get, conversation_list
 from sessions_app.selectors.family import session_family
+from sessions_app.selectors.salvage import gap_end
 from sessions_app.selectors.sessions import session_get
 from sessions_app.selectors.transcript import history
 from sessions_app.web.chat import PAGE_ENTRIES
@@ -52,7 +53,7 @@ def session(request: HtmxHttpRequest, session: UUID) -> HttpResponse:
         before, after = None, max(at - 1 - ENTRIES_BEFORE_A_HIT, 0)
     page = history(actor, session_key=key, session_id=session, before_seq=before, after_seq=after, limit=PAGE_ENTRIES)
     entries = page["entries"]
-    newest = entries[-1]["seq"] if entries else 0
+    newest = gap_end(entries[-1]) if entries else 0
     context = {
         "session": found,
         "row": conversation_get(actor, session_key=key),

@@ -25,6 +25,7 @@ from sessions_app.services.turns import turn_submit
 from sessions_app.values import SYSTEM, RunState
 
 pytestmark = pytest.mark.django_db(transaction=True)
+ALL = [1, 2, 3, 4, 5, 6]  # what the archived session holds
 BAD = {
     "bad JSON": "UPDATE sessions_app_entry SET data = '{' WHERE session_id = ? AND seq = ?",
     "bad UTF-8": "UPDATE sessions_app_entry SET text = CAST(x'61ff' AS TEXT) WHERE session_id = ? AND seq = ?",
@@ -50,20 +51,22 @@ def _read(patient, session_id, **bounds):
 def test_a_reader_that_meets_damage_answers_up_to_it_and_sets_the_session_aside(patient, how):
     patient.damage(BAD[how], patient.archived, 3)
     seqs, damage = _read(patient, patient.archived)
-    assert seqs == [1, 2]
+    assert seqs == ALL
     assert damage["fromSeq"] == 3
-    assert "up to entry 2" in damage["words"]
+    assert "whole up to entry 2" in damage["words"]
     assert Session.objects.get(pk=patient.archived).damaged_from is None  # a read writes nothing
     assert quarantine_noticed() == 1
     assert Session.objects.get(pk=patient.archived).damaged_from == 3
     assert Session.objects.get(pk=patient.branch).damaged_from == 3  # it shows entries 1 to 4
     assert AuditEvent.objects.order_by("-seq").first().data["fromSeq"] == 3
-    assert _read(patient, patient.archived)[0] == [1, 2]
-    assert _read(patient, patient.archived, after_seq=1)[0] == [2]
-    assert _read(patient, patient.archived, before_seq=6)[0] == [1, 2]
+    assert _read(patient, patient.archived)[0] == ALL
+    assert _read(patient, patient.archived, after_seq=1)[0] == ALL[1:]
+    assert _read(patient, patient.archived, before_seq=6)[0] == [1, 2, 3, 4, 5]
     assert session_get(patient.world.ana, session_id=patient.archived)["damage"]["fromSeq"] == 3
     exported = list(session_export(patient.world.ana, session_id=patient.archived)[1])
-    assert [entry["kind"] for entry in exported] == ["message", "message", DAMAGE_KIND]  # the copy says where it ends
+    assert [entry["seq"] for entry in exported] == ALL
+    assert [entry["seq"] for entry in exported if entry["kind"] == DAMAGE_KIND] == [3]  # the copy says what it lacks
+    assert exported[2]["text"] == "Entry 3 cannot be read."
     assert patient.codes() == []  # set aside is dealt with
     assert noticed_taken() == []
 

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 
 from sessions_app.models import AuditEvent, AuditHead, Conversation, Entry, Event, Receipt, Session
 from sessions_app.selectors.audit import audit_json
+from sessions_app.selectors.entry_rows import raw_uuid
 from sessions_app.services.journal import Journal, NewEntry
 from sessions_app.values import EntryKind, Json, Role
 
@@ -103,3 +104,25 @@ class queries(CaptureQueriesContext):  # noqa: N801 - reads as a sentence: with 
     def asked(self) -> list[str]:
         """The statements."""
         return [row["sql"] for row in self.captured_queries if "SAVEPOINT" not in row["sql"]]
+
+
+def entries_taken(session_id: UUID, seqs: list[int]) -> None:
+    """Take rows of a transcript away past its guards, as damage does."""
+    table = Entry._meta.db_table
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+            guards = [f"ALTER TABLE {table} ENABLE TRIGGER USER"]
+        else:
+            found = cursor.execute(
+                "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s", [table]
+            )
+            rows = found.fetchall()
+            guards = [sql for _, sql in rows]
+            for name, _ in rows:
+                cursor.execute(f"DROP TRIGGER {name}")
+        cursor.execute(
+            f"DELETE FROM {table} WHERE session_id = %s AND seq IN ({','.join(map(str, seqs))})", [raw_uuid(session_id)]
+        )
+        for guard in guards:
+            cursor.execute(guard)

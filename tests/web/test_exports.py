@@ -71,12 +71,12 @@ def test_a_session_as_markdown_can_be_read(world: World, ana: Client) -> None:
     assert "“enough”" in fresh
 
 
-def test_a_damaged_session_is_exported_up_to_its_damage_and_says_so(world: World, ana: Client) -> None:
+def test_a_damaged_session_is_exported_with_its_damage_named(world: World, ana: Client) -> None:
     world.talk("one", "two")
     Session.objects.filter(pk=world.current).update(damaged_from=2, damage="Entry 2 is not readable.")
     _, *entries = lines(ana.get(f"/sessions/{world.current}/export.jsonl"))
     assert [(entry["seq"], entry["kind"]) for entry in entries] == [(1, "message"), (2, "damage")]
-    assert "From entry 2 on this session cannot be read." in text(ana.get(f"/sessions/{world.current}/export.md"))
+    assert "**Entry 2 cannot be read.**" in text(ana.get(f"/sessions/{world.current}/export.md"))
 
 
 def test_own_sessions_and_those_of_others_need_other_permissions(

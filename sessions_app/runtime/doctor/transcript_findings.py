@@ -88,14 +88,12 @@ def end_before_damage(stored: Stored, damaged_from: int | None) -> Iterator[Find
 
 def transcript_damaged(stored: Stored, from_seq: int, words: str) -> Finding:
     """A session that is set aside from a position on."""
-    up_to = (
-        f"opens read-only up to entry {from_seq - 1:,}" if from_seq > 1 else "is closed, because its first entry is hit"
-    )
+    up_to = f"is whole up to entry {from_seq - 1:,}" if from_seq > 1 else "has no whole entry before the damage"
     return Finding(
         "transcript_damaged",
         f"The session is damaged: {words}",
         Severity.LOSS,
         {**stored.where, "seq": from_seq},
-        f"The session {up_to}; nothing is deleted, and every other session goes on.",
+        f"The session {up_to}; it is set aside, shows what can be read behind it, and takes no more messages. Nothing is deleted.",
         {"do": "quarantine", "sessionId": id_of(stored.key), "fromSeq": from_seq, "words": words},
     )
