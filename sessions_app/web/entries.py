@@ -77,7 +77,7 @@ def _shown(entry: Mapping[str, Any], asked: int | None) -> Shown:
         run = entry.get("run") or {}
         input_seq = run.get("inputSeq")
         other_turn = input_seq if input_seq and asked is not None and input_seq != asked else None
-        return Shown(entry, "_message.html", cut=_cut(entry), answers_seq=other_turn)
+        return Shown(entry, "_message.html", cut=cut_of(entry), answers_seq=other_turn)
     return Shown(entry, "_summary.html" if kind == "compaction" else "_aside.html")
 
 
@@ -93,7 +93,8 @@ def _turn_state(entry: Mapping[str, Any]) -> TurnState:
     return TurnState(words, colour, icon, can_stop=is_open, can_retry=can_retry, is_waiting=state == "queued")
 
 
-def _cut(entry: Mapping[str, Any]) -> Cut | None:
+def cut_of(entry: Mapping[str, Any]) -> Cut | None:
+    """Why this answer ends early; None when it is whole, or no answer."""
     data = entry["data"]
     error = data.get("error") or (entry.get("run") or {}).get("error") or {}
     match data.get("state"):

@@ -1,4 +1,4 @@
-"""Copies to keep: a session as Markdown or JSON lines, the audit log as CSV or JSON lines. Sent while they are read."""
+"""Copies to keep: a session as Markdown, HTML or JSON lines, the audit log as CSV or JSON lines. Sent while they are read."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from sessions_app.selectors.export import audit_export, session_export
 from sessions_app.services.reading import session_export_record
 from sessions_app.values import Call, Command, Json, Trigger
 from sessions_app.web.audit import audit_filters
+from sessions_app.web.documents import session_html
 from sessions_app.web.formats import audit_csv, file_name, json_lines, session_json_lines, session_markdown
 from sessions_app.web.request import HtmxHttpRequest, actor_of
-from sessions_app.web.streams import download
+from sessions_app.web.streams import download, streamed
 
 
 @require_GET
@@ -33,6 +34,23 @@ def session_as_json_lines(request: HtmxHttpRequest, session: UUID) -> StreamingH
     facts, entries = _export(request, session, "JSON lines")
     name = file_name(facts["sessionKey"], facts["sessionId"][:8], ending="jsonl")
     return download(request, session_json_lines(facts, entries), name=name, content_type="application/jsonl")
+
+
+@require_GET
+def session_as_html(request: HtmxHttpRequest, session: UUID) -> StreamingHttpResponse:
+    """A session to read without Holdfast: one file with all it needs."""
+    facts, entries = _export(request, session, "HTML")
+    name = file_name(facts["sessionKey"], facts["sessionId"][:8], ending="html")
+    pieces = session_html(facts, entries, by=actor_of(request).label, is_file=True)
+    return download(request, pieces, name=name, content_type="text/html")
+
+
+@require_GET
+def session_print(request: HtmxHttpRequest, session: UUID) -> StreamingHttpResponse:
+    """The whole of a session on one page, to print."""
+    facts, entries = _export(request, session, "print")
+    pieces = session_html(facts, entries, by=actor_of(request).label, is_file=False)
+    return streamed(request, pieces, content_type="text/html")
 
 
 def _export(request: HtmxHttpRequest, session: UUID, form: str) -> tuple[Json, Iterator[Json]]:

@@ -45,9 +45,9 @@ def session_markdown(facts: Json, entries: Iterable[Json]) -> Iterator[str]:
     """A session to read: facts, then who said what and when. Agents write Markdown, so theirs stays; other text is kept whole."""
     yield f"# {_line(facts['title'] or facts['sessionKey'])}\n\n"
     yield f"- Conversation: `{facts['sessionKey']}`\n- Session: `{facts['sessionId']}`\n- Owner: {facts['owner']}\n"
-    yield f"- Started: {_time(facts['startedAt'])}, {words.by_way(facts['startActor'], facts['startTrigger'])}\n"
+    yield f"- Started: {utc(facts['startedAt'])}, {words.by_way(facts['startActor'], facts['startTrigger'])}\n"
     if facts["endedAt"]:
-        yield f"- Archived: {_time(facts['endedAt'])}, {words.by_way(facts['endActor'], facts['endTrigger'])}\n"
+        yield f"- Archived: {utc(facts['endedAt'])}, {words.by_way(facts['endActor'], facts['endTrigger'])}\n"
     yield f"- Messages: {facts['messages']:,}\n- Digest: `{facts['digest']}`\n"
     for entry in entries:
         yield _entry_markdown(entry, str(facts["owner"]))
@@ -56,7 +56,7 @@ def session_markdown(facts: Json, entries: Iterable[Json]) -> Iterator[str]:
 def _entry_markdown(entry: Json, owner: str) -> str:
     if entry["kind"] == DAMAGE_KIND:
         return f"\n---\n\n**{_line(entry['text'])}**\n"
-    time, text = _time(entry["createdAt"]), entry["text"]
+    time, text = utc(entry["createdAt"]), entry["text"]
     if entry["kind"] == "message" and entry["role"] == "assistant":
         state = entry["data"].get("state", "final")
         cut = "" if state == "final" else f"\n\n*This answer was cut short ({state}).*"
@@ -65,7 +65,7 @@ def _entry_markdown(entry: Json, owner: str) -> str:
         who = owner if entry["role"] == "user" else "System"
         return f"\n## {_line(who)}, {time}\n\n{text}\n"
     if entry["kind"] == "marker":
-        return f"\n---\n\n*{_marker(entry['data'])}, {time}*\n\n---\n"
+        return f"\n---\n\n*{marker_words(entry['data'], '`')}, {time}*\n\n---\n"
     name = entry["data"].get("name")
     title = {"tool_call": "Tool call", "tool_result": "Tool result"}.get(entry["kind"], "Summary for the agent")
     if covers := entry["data"].get("coversSeq"):
@@ -74,9 +74,10 @@ def _entry_markdown(entry: Json, owner: str) -> str:
     return f"\n### {title}{f' `{_line(str(name))}`' if name else ''}, {time}\n\n{_fenced(text)}\n"
 
 
-def _marker(data: Json) -> str:
+def marker_words(data: Json, quote: str = "") -> str:
+    """What a marker tells, on one line; ids between `quote`s."""
     what = MARKER_WORDS.get(str(data.get("type")), "Note")
-    ids = " to ".join(f"`{data[name]}`" for name in ("oldSessionId", "newSessionId") if data.get(name))
+    ids = " to ".join(f"{quote}{data[name]}{quote}" for name in ("oldSessionId", "newSessionId") if data.get(name))
     reason = f", “{_line(str(data['reason']))}”" if data.get("reason") else ""
     return f"{what} {words.by_way(data.get('actor'), data.get('trigger'))}, {ids}{reason}"
 
@@ -88,7 +89,8 @@ def _fenced(text: str) -> str:
     return f"{fence}\n{text}\n{fence}"
 
 
-def _time(value: str | None) -> str:
+def utc(value: str | None) -> str:
+    """A moment of the wire to read, in UTC."""
     return f"{value[:10]} {value[11:19]} UTC" if value else "unknown"
 
 

@@ -82,6 +82,11 @@ def _render(whose: str, text: str) -> str:
     return clean.replace("</figcaption>", _COPY)
 
 
+def without_buttons(html: str) -> str:
+    """What `agent_html` and `user_html` made, for a document where no script runs."""
+    return html.replace(_COPY, "</figcaption>")
+
+
 def _code(content: str, info: str) -> str:
     language = info.split(maxsplit=1)[0].lower()[:30] if info.strip() else ""
     name = escape(CODE_LANGUAGES.get(language, language.capitalize()))

@@ -20,10 +20,16 @@ def download(request: HttpRequest, pieces: Iterable[str], *, name: str, content_
         name: of the file; ASCII.
         content_type: without charset, it is UTF-8.
     """
+    response = streamed(request, pieces, content_type=content_type)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def streamed(request: HttpRequest, pieces: Iterable[str], *, content_type: str) -> StreamingHttpResponse:
+    """A page made of pieces of text, shown; as `download`."""
     chunks = _chunks(pieces)
     content = _from_thread(chunks) if isinstance(request, ASGIRequest) else chunks
     response = StreamingHttpResponse(content, content_type=f"{content_type}; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     return response

@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from sessions_app.web import words
+from sessions_app.web import rendering, words
 from sessions_app.web.rendering import agent_html, user_html
 
 register = template.Library()
@@ -162,6 +162,19 @@ def gist(text: Any, chars: int = 180) -> str:
 def as_agent(text: Any) -> SafeString:
     """An agent's markdown as safe HTML."""
     return SafeString(agent_html(str(text or "")))
+
+
+@register.filter
+def without_buttons(html: SafeString) -> SafeString:
+    """Rendered text without its buttons."""
+    return SafeString(rendering.without_buttons(str(html)))
+
+
+@register.filter
+def utc(value: Any) -> str:
+    """A moment as people read it in a document: `2026-11-24 10:02 UTC`."""
+    moment = parse_datetime(value) if isinstance(value, str) and value else value
+    return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC" if isinstance(moment, dt.datetime) else "unknown"
 
 
 @register.filter

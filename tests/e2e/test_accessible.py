@@ -53,6 +53,7 @@ def test_pages_are_accessible(open_chat: OpenChat, context: BrowserContext, serv
         f"{preview}compare/",
         "/chat/agent:main:main/moves/",
         f"/compare/?one={str(facts).split('/')[-2]}&at=1",
+        f"{facts}print/",
         "/account/access/",
         "/password/",
         "/account/",

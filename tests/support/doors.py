@@ -279,6 +279,8 @@ PAGE_CASES: dict[str, Case] = {
     "GET sessions": lambda p, a: {},
     "GET session": lambda p, a: {"address": {"session": p.current}},
     "GET session-markdown": lambda p, a: {"address": {"session": p.current}},
+    "GET session-html": lambda p, a: {"address": {"session": p.current}},
+    "GET session-print": lambda p, a: {"address": {"session": p.current}},
     "GET session-json-lines": lambda p, a: {"address": {"session": p.current}},
     "GET archives": lambda p, a: {},
     "GET search": lambda p, a: {"q": "first"},

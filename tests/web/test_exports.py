@@ -12,7 +12,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.test import AsyncClient, Client
 
-from sessions_app.models import Session, User
+from sessions_app.models import Conversation, Session, User
 from sessions_app.services.restore import position_restore
 from tests.support.rows import grow, transcript
 from tests.support.world import World
@@ -69,6 +69,39 @@ def test_a_session_as_markdown_can_be_read(world: World, ana: Client) -> None:
     fresh = text(ana.get(f"/sessions/{world.current}/export.md"))
     assert "Reset by ana · button" in fresh
     assert "“enough”" in fresh
+
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)> [x](javascript:alert(1)) </style><b>"
+
+
+def test_a_session_as_one_html_file_needs_nothing_else_and_runs_nothing(world: World, ana: Client) -> None:
+    User.objects.filter(username="ana").update(first_name=HOSTILE)
+    Conversation.objects.filter(key=world.key).update(title=HOSTILE)
+    world.talk(HOSTILE, f"{HOSTILE}\n\n```python\nparse()\n```")
+    answer = ana.get(f"/sessions/{world.current}/export.html")
+    assert answer["Content-Disposition"].endswith('.html"')
+    html = text(answer)
+    assert html.startswith("<!doctype html>")
+    assert html.rstrip().endswith("</html>")
+    for loads in ("<script", "<link", "<img", "<button", 'href="javascript', "url(", "@import", 'src="'):
+        assert loads not in html
+    assert html.count("<style>") == html.count("</style>") == 1
+    assert html.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 3
+    assert str(world.current) in html
+    assert "--paper:" in html
+    assert ".document" in html
+
+
+def test_the_print_view_holds_all_of_a_long_session_and_its_damage(world: World, ana: Client) -> None:
+    grow(world.current, 450)
+    Session.objects.filter(pk=world.current).update(damaged_from=449, damage="entry 449 cannot be read.")
+    answer = ana.get(f"/sessions/{world.current}/print/")
+    assert "Content-Disposition" not in answer
+    html = text(answer)
+    assert [f'id="e-{seq}"' in html for seq in (1, 225, 450)] == [True] * 3
+    assert "Entry 449 cannot be read." in html
+    assert "/static/css/document.css" in html
+    assert "<style" not in html
 
 
 def test_a_damaged_session_is_exported_with_its_damage_named(world: World, ana: Client) -> None:
