@@ -25,6 +25,12 @@ ACKS = Counter("holdfast_acks", "Writes of people and programs answered as durab
 RESETS = Counter("holdfast_resets", "Sessions put aside by a reset.", ["trigger"], registry=REGISTRY)
 RESTORES = Counter("holdfast_restores", "Sessions made current again.", ["trigger"], registry=REGISTRY)
 REFUSED = Counter("holdfast_refused_calls", "Calls answered with an error.", ["code"], registry=REGISTRY)
+HOOK_ATTEMPTS = Counter(
+    "holdfast_hook_attempts",
+    "Attempts to tell a subscriber: delivered, failed (tried again), dead (given up).",
+    ["subscriber", "outcome"],
+    registry=REGISTRY,
+)
 WRITER_LAG = Histogram(
     "holdfast_writer_lag_seconds",
     "From queue to COMMIT, of the command of each batch that waited longest.",

@@ -17,6 +17,7 @@ from sessions_app.runtime import process as processes
 from sessions_app.runtime.metrics import REGISTRY
 from sessions_app.runtime.readiness import not_ready_reasons
 from sessions_app.runtime.thread_writer import WriterStats
+from sessions_app.selectors.hooks import hook_backlog
 from sessions_app.selectors.runs import open_run_counts
 from sessions_app.selectors.search_backlog import search_lag
 from sessions_app.selectors.wire import wire_time
@@ -58,7 +59,7 @@ def gateway_status(actor: Actor) -> Json:
 
 
 def metrics_text(actor: Actor) -> bytes:
-    """Everything that is counted, in Prometheus' text format. Up to six queries, one more for a token.
+    """Everything that is counted, in Prometheus' text format. Up to eight queries, one more for a token.
 
     Raises:
         ForbiddenError, UnauthenticatedError: the actor may not manage the server.
@@ -71,7 +72,7 @@ class _ServerCollector(Collector):
     """What is read when somebody asks, instead of counted as it happens."""
 
     def collect(self) -> Iterator[Metric]:
-        """Up to five queries; only runs and search where nobody serves."""
+        """Up to seven queries; only runs, search and hooks where nobody serves."""
         runs = GaugeMetricFamily("holdfast_runs", "Answers that wait or run.", labels=["state"])
         for state, number in open_run_counts().items():
             runs.add_metric([str(state)], number)
@@ -79,6 +80,7 @@ class _ServerCollector(Collector):
         lag = search_lag()
         yield GaugeMetricFamily("holdfast_search_lag_entries", "Entries that search does not find yet.", lag["entries"])
         yield GaugeMetricFamily("holdfast_search_lag_seconds", "How long the oldest of them waits.", lag["seconds"])
+        yield from _hooks()
         process = processes.current_if_any()
         if process is None:
             return
@@ -96,6 +98,20 @@ class _ServerCollector(Collector):
     def describe(self) -> Iterator[Metric]:
         """Nothing: the registry would collect, and ask the database, while modules load."""
         return iter(())
+
+
+def _hooks() -> Iterator[Metric]:
+    """How far each subscriber is. Two queries."""
+    waiting = GaugeMetricFamily("holdfast_hook_pending", "Deliveries that wait.", labels=["subscriber"])
+    dead = GaugeMetricFamily("holdfast_hook_dead", "Deliveries that were given up.", labels=["subscriber"])
+    age = GaugeMetricFamily("holdfast_hook_oldest_seconds", "How long the oldest one waits.", labels=["subscriber"])
+    now = timezone.now()
+    for row in hook_backlog():
+        name, oldest = row["subscriber"], row["oldest"]
+        waiting.add_metric([name], row["pending"])
+        dead.add_metric([name], row["dead"])
+        age.add_metric([name], (now - oldest).total_seconds() if oldest else 0.0)
+    yield from (waiting, dead, age)
 
 
 REGISTRY.register(_ServerCollector())

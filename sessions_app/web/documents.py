@@ -29,7 +29,12 @@ def session_html(facts: Json, entries: Iterable[Json], *, by: str, is_file: bool
         is_file: with its styles inside and nothing to load; else a page of ours that links to them.
     """
     title = facts["title"] or facts["sessionKey"]
-    head: Json = {"facts": facts, "title": title, "sheets": SHEETS, "styles": _styles() if is_file else ""}
+    head: Json = {
+        "facts": facts,
+        "title": title,
+        "sheets": (*SHEETS, "css/components.css"),
+        "styles": _styles() if is_file else "",
+    }
     yield get_template("document/head.html").render(head)
     body = get_template("document/entry.html")
     for entry in entries:

@@ -22,10 +22,11 @@ from sessions_app.access import Action
 from sessions_app.errors import ConfirmationRequiredError, ConfirmationStaleError, HoldfastError, InvalidParamsError
 from sessions_app.runtime.doctor.overview import doctor_examine, doctor_overview
 from sessions_app.runtime.doctor.treatment import plan_apply
+from sessions_app.runtime.hooks.overview import subscribers_status
 from sessions_app.runtime.process import current_if_any
 from sessions_app.runtime.status import gateway_status
 from sessions_app.runtime.storage import storage_measure
-from sessions_app.selectors.hooks import hook_delivery_list, hook_status
+from sessions_app.selectors.hooks import hook_delivery_list
 from sessions_app.selectors.operations import server_lives, turns_interrupted
 from sessions_app.selectors.reachable import reachable
 from sessions_app.services.hooks import hook_redeliver
@@ -77,7 +78,7 @@ def _room(size: int) -> dict[str, Any]:
 
 
 def _hooks(actor: Actor) -> dict[str, Any]:
-    subscribers = hook_status(actor)["subscribers"]
+    subscribers = subscribers_status(actor)["subscribers"]
     waiting: list[Json] = []
     for state in (DeliveryState.DEAD, DeliveryState.PENDING):
         if any(row[str(state)] for row in subscribers):

@@ -141,7 +141,7 @@ def test_every_start_has_exactly_one_end_over_reset_restore_kill_and_stop(hooked
         time.sleep(0.1)
         rows = hooked.manage("hooks", "list", "--json").document
     assert rows["subscribers"] == [
-        {"subscriber": "web", "pending": 0, "retrying": 0, "dead": 0, "oldestPendingAt": None}
+        {"subscriber": "web", "pending": 0, "retrying": 0, "dead": 0, "oldestPendingAt": None, "configured": "told"}
     ]
     told = receiver.told()
     assert open_and_shut(told) == [

@@ -95,6 +95,7 @@ def test_every_metric_is_documented_with_its_labels(monkeypatch):
         if family.name.startswith("holdfast_"):
             name = f"{family.name}_total" if family.type == "counter" else family.name
             declared = REGISTRY._names_to_collectors.get(family.name)
-            labels = getattr(declared, "_labelnames", None) or tuple(family.samples[0].labels if family.samples else ())
+            labels = getattr(declared, "_labelnames", ()) or getattr(family, "_labelnames", ())
+            labels = labels or tuple(family.samples[0].labels if family.samples else ())
             found[name] = ", ".join(label for label in labels if label != "le")
     assert {name: cells[0] for name, cells in rows("metric").items()} == found

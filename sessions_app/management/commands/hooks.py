@@ -17,8 +17,9 @@ from sessions_app.management.tables import table
 from sessions_app.runtime.exit_codes import ExitCode
 from sessions_app.runtime.hooks.config import HOOKS_TOML, hooks_load
 from sessions_app.runtime.hooks.letters import DeliveryFailedError, Letter, Sender
+from sessions_app.runtime.hooks.overview import subscribers_status
 from sessions_app.runtime.hooks.senders import sender_for
-from sessions_app.selectors.hooks import hook_delivery_list, hook_status
+from sessions_app.selectors.hooks import hook_delivery_list
 from sessions_app.selectors.wire import wire_time
 from sessions_app.services.hooks import hook_redeliver
 from sessions_app.values import PAGE_MAX_ROWS, DeliveryState, Json
@@ -59,9 +60,9 @@ class Command(HoldfastCommand):
     def _list(self, options: Json) -> ExitCode:
         actor = acting(options)
         wanted = {name: options[name] for name in ("state", "subscriber", "limit")}
-        document = {**hook_status(actor), **hook_delivery_list(actor, **wanted)}
+        document = {**subscribers_status(actor), **hook_delivery_list(actor, **wanted)}
         subscribers = [
-            (s["subscriber"], s["pending"], s["retrying"], s["dead"], s["oldestPendingAt"] or "")
+            (s["subscriber"], s["configured"], s["pending"], s["retrying"], s["dead"], s["oldestPendingAt"] or "")
             for s in document["subscribers"]
         ]
         cells = [
@@ -79,7 +80,9 @@ class Command(HoldfastCommand):
         ]
         words = "Nobody has been subscribed yet. hooks.toml says who is told."
         columns = ("ID", "SUBSCRIBER", "EVENT", "KEY", "STATE", "ATTEMPTS", "HAPPENED", "LAST ERROR")
-        first = table(("SUBSCRIBER", "PENDING", "RETRYING", "DEAD", "OLDEST PENDING"), subscribers, empty=words)
+        first = table(
+            ("SUBSCRIBER", "HOOKS.TOML", "PENDING", "RETRYING", "DEAD", "OLDEST PENDING"), subscribers, empty=words
+        )
         return self.answer(document, f"{first}\n\n{table(columns, cells, empty='No deliveries.')}")
 
     def _redeliver(self, options: Json) -> ExitCode:

@@ -11,6 +11,7 @@ import contextlib
 import logging
 
 from sessions_app.errors import HoldfastError
+from sessions_app.runtime.alone import HOOKS, Alone
 from sessions_app.runtime.hooks.config import HooksConfig
 from sessions_app.runtime.hooks.lane import Lane
 from sessions_app.runtime.hooks.senders import sender_for
@@ -26,6 +27,7 @@ RETRY_SECONDS = 2.0
 GATHER_SECONDS = 0.02  # events that come close together are planned together
 BETWEEN_PLANS_SECONDS = 0.005  # the writer serves people first
 CLOSE_SECONDS = 2.0
+ALONE_SECONDS = 5.0  # how often the right to deliver is looked after
 _CALL = Call(SYSTEM, Trigger.SCHEDULE)
 
 
@@ -48,6 +50,7 @@ class Deliverer:
             for name, each in config.enabled.items()
         ]
         self._services: list[asyncio.Task[None]] = []
+        self._alone = Alone(HOOKS) if self._lanes else None
 
     async def start(self) -> None:
         """Give new subscribers their place at the head, then begin to deliver; a long queue does not delay the start."""
@@ -55,9 +58,7 @@ class Deliverer:
             return
         with contextlib.suppress(HoldfastError):  # a disk that is full now is tried again in a moment
             await self._writer.send(self._planning)
-        services = [self._plan_forever(), *(lane.run() for lane in self._lanes)]
-        self._services = [self._loop.create_task(service) for service in services]
-        self._wanted.set()
+        self._services = [self._loop.create_task(self._serve_alone())]
 
     def wake(self) -> None:
         """An event was written, or a delivery shall go again; from any thread."""
@@ -66,13 +67,12 @@ class Deliverer:
 
     async def drain(self, seconds: float) -> None:
         """Deliver what is due for at most so long, then break off; what is left is delivered after the next start."""
-        for service in self._services:
-            service.cancel()
-        await asyncio.gather(*self._services, return_exceptions=True)
+        await _stopped(self._services)
         try:
             async with asyncio.timeout(seconds):
-                await self._plan()
-                await asyncio.gather(*(lane.drain() for lane in self._lanes))
+                if self._alone is not None and await self._alone.holds():  # else another process delivers them
+                    await self._plan()
+                    await asyncio.gather(*(lane.drain() for lane in self._lanes))
         except TimeoutError:
             logger.warning("some hooks were not delivered within %g s; they go out on the next start", seconds)
         except HoldfastError as error:
@@ -80,6 +80,27 @@ class Deliverer:
         finally:
             closing = asyncio.gather(*(lane.close() for lane in self._lanes), return_exceptions=True)
             await asyncio.wait([closing], timeout=CLOSE_SECONDS)
+            if self._alone is not None:
+                await self._alone.let_go()
+
+    async def _serve_alone(self) -> None:
+        """Deliver while no other process of this database does; two would send everything twice, and out of order."""
+        assert self._alone is not None
+        running: list[asyncio.Task[None]] = []
+        try:
+            while True:
+                has_right = await self._alone.holds()
+                if has_right and not running:
+                    services = [self._plan_forever(), *(lane.run() for lane in self._lanes)]
+                    running = [self._loop.create_task(service) for service in services]
+                    self._wanted.set()
+                elif running and not has_right:
+                    logger.warning("the right to deliver hooks is lost; another process may have it")
+                    await _stopped(running)
+                    running = []
+                await asyncio.sleep(ALONE_SECONDS)
+        finally:
+            await _stopped(running)
 
     async def _plan_forever(self) -> None:
         while True:
@@ -104,3 +125,9 @@ class Deliverer:
             for lane in self._lanes:
                 lane.wake()
             await asyncio.sleep(BETWEEN_PLANS_SECONDS)
+
+
+async def _stopped(services: list[asyncio.Task[None]]) -> None:
+    for service in services:
+        service.cancel()
+    await asyncio.gather(*services, return_exceptions=True)

@@ -19,6 +19,7 @@ from sessions_app.errors import DrainingError, HoldfastError
 from sessions_app.logs import error_logged
 from sessions_app.runtime.hooks.config import Subscriber
 from sessions_app.runtime.hooks.letters import DeliveryFailedError, Letter, Sender
+from sessions_app.runtime.metrics import HOOK_ATTEMPTS
 from sessions_app.runtime.readers import Readers
 from sessions_app.runtime.writers import Writer
 from sessions_app.selectors.hooks import Due, deliveries_due, delivery_next
@@ -161,4 +162,5 @@ class Lane:
                 logger.warning("a delivery to %s could not be recorded: %s", self._name, problem)
                 await asyncio.sleep(RETRY_SECONDS)
             else:
+                HOOK_ATTEMPTS.labels(self._name, "failed" if state is DeliveryState.PENDING else str(state)).inc()
                 return

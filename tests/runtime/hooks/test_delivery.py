@@ -11,6 +11,7 @@ import pytest
 from sessions_app.models import Conversation, HookCursor, HookDelivery, HookEvent
 from sessions_app.runtime.hooks import lane
 from sessions_app.runtime.hooks.config import CommandSettings, HooksConfig, WebhookSettings
+from sessions_app.runtime.metrics import REGISTRY
 from sessions_app.runtime.process import process_started, process_stopped
 from sessions_app.services.conversations import conversation_create
 from sessions_app.services.hooks import hook_redeliver
@@ -18,26 +19,11 @@ from sessions_app.services.runs import runs_claim
 from sessions_app.services.turns import turn_submit
 from sessions_app.values import SYSTEM, EndReason
 from tests.runtime.talk import stored
-from tests.support.receiver import SECRET, Receiver
+from tests.support.receiver import Receiver
 from tests.support.world import command
 
-pytestmark = [pytest.mark.asyncio, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.asyncio, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("quick")]
 ALL = ["session_start", "session_end", "before_reset", "run_end"]
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch, settings):
-    """Short pauses after a failure, and no runner: the world ends its turns itself."""
-    monkeypatch.setenv("HOOK_SECRET", SECRET)
-    monkeypatch.setattr(lane, "BACKOFF_FIRST_SECONDS", 0.05)
-    settings.RUNNER_ENABLED = False
-    settings.HOOK_DRAIN_SECONDS = 5.0
-
-
-@pytest.fixture
-def receiver():
-    with Receiver() as made:
-        yield made
 
 
 def web(receiver, **more):
@@ -252,3 +238,27 @@ async def test_pauses_grow_to_five_minutes_and_never_pass_them(monkeypatch):
         pauses = [lane.backoff_seconds(attempt) for _ in range(50)]
         assert least <= min(pauses) <= max(pauses) <= min(least * 1.23, 300)
         assert len(set(pauses)) > 1 or least == 300
+
+
+def sample(name, **labels):
+    return REGISTRY.get_sample_value(name, {"subscriber": "web", **labels}) or 0.0
+
+
+async def test_attempts_and_what_waits_are_counted(world, agent, receiver):
+    before = {
+        outcome: sample("holdfast_hook_attempts_total", outcome=outcome) for outcome in ("delivered", "failed", "dead")
+    }
+    statuses = [500, 200, 500, 500]
+    receiver.answer = lambda _: statuses.pop(0)
+    async with serving(agent, {"web": web(receiver, events=["session_start"], max_attempts=2)}) as process:
+        await happened(process, world.talk)
+        await until(lambda: states() == [("delivered", 2)])
+        await happened(process, world.reset)
+        await happened(process, world.talk)
+        await until(lambda: ("dead", 2) in states())
+    made = {
+        outcome: sample("holdfast_hook_attempts_total", outcome=outcome) - count for outcome, count in before.items()
+    }
+    assert made == {"delivered": 1, "failed": 2, "dead": 1}
+    assert await stored(lambda: sample("holdfast_hook_dead")) == 1
+    assert await stored(lambda: sample("holdfast_hook_pending")) == 0
