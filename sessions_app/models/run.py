@@ -62,6 +62,7 @@ class Run(models.Model):
                 name="run_open",
             ),
             models.Index(fields=["session", "input_seq"], name="run_of_turn"),
+            models.Index(fields=["-finished_at", "-id"], condition=Q(state="interrupted"), name="run_interrupted"),
         ]
         constraints = [
             one_of("state", RunState, name="run_state_known"),

@@ -20,6 +20,7 @@ from sessions_app.agents.config import AgentSet
 from sessions_app.errors import DrainingError
 from sessions_app.runtime import writers
 from sessions_app.runtime.compaction import Compactor
+from sessions_app.runtime.doctor.background import thorough_check
 from sessions_app.runtime.hooks.config import HOOKS_TOML, HooksConfig, hooks_load
 from sessions_app.runtime.hooks.deliverer import Deliverer
 from sessions_app.runtime.hooks.idle import close_idle_spans
@@ -188,7 +189,8 @@ async def process_stopped(process: Process, *, reason: EndReason, drain_seconds:
     """Let running answers finish or keep their text, close what is open, tell of it for a bounded time, end the threads."""
     process.is_draining = True
     process.writer.drain()
-    jobs_stopped = asyncio.create_task(asyncio.to_thread(process.rescue.stop))  # beside: the runner must take no more
+    ends = (process.rescue.stop, thorough_check.stop)
+    jobs_stopped = asyncio.gather(*(asyncio.to_thread(end) for end in ends))  # beside: the runner must take no more
     interrupted = await process.runner.drain(drain_seconds)
     if interrupted:
         logger.warning("%d answers were interrupted; their text is kept", interrupted)
@@ -199,9 +201,8 @@ async def process_stopped(process: Process, *, reason: EndReason, drain_seconds:
     with contextlib.suppress(Exception):  # the next start closes what could not be written
         await process.writer.send(Command(instance_stop, _CALL, {"instance_id": process.instance_id, "reason": reason}))
     await process.deliverer.drain(settings.HOOK_DRAIN_SECONDS)
-    await asyncio.to_thread(process.writer.stop)
-    await asyncio.to_thread(process.readers.close)
-    await asyncio.to_thread(process.looker.close)
+    for end in (process.writer.stop, process.readers.close, process.looker.close):
+        await asyncio.to_thread(end)
 
 
 def _writer(publish: writers.Publish, live: LiveAnswers) -> ThreadWriter | LaneWriter:

@@ -6,56 +6,67 @@ import datetime
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import OuterRef, Subquery
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from sessions_app import access
 from sessions_app.access import Action
-from sessions_app.models import AuditEvent, Conversation, Run, ServerInstance
-from sessions_app.selectors.wire import wire_time
+from sessions_app.models import AuditEvent, Run, ServerInstance
+from sessions_app.selectors.keyset import newest_page
+from sessions_app.selectors.wire import page_size, wire_time
 from sessions_app.values import Actor, AuditType, Json, Outcome, RunState
 
-CONVERSATIONS_LOOKED_AT = 200  # the last used ones: a list for people, whatever is stored
+COUNT_MAX = 10_000
 ALIVE_SECONDS = 20.0
 
 
-def turns_interrupted(actor: Actor, *, limit: int = 20) -> Json:
-    """Conversations whose newest turn was cut off by a stop, last used first. Two queries, three for a token.
+def turns_interrupted(actor: Actor, *, limit: int = 20, cursor: str = "") -> Json:
+    """Conversations whose newest turn was cut off by a stop, newest stop first. Three queries, four for a token.
 
-    Only the conversations used last are looked at, so that the cost does not grow with what is stored.
+    The cost grows with how many turns were ever cut off, not with what is stored.
 
     Args:
         actor: who asks; needs `view_any`.
-        limit: rows at most.
+        limit: rows on a page, at most PAGE_MAX_ROWS.
+        cursor: `nextCursor` of the page before.
 
     Returns:
-        {turns: [{sessionKey, title, sessionId, runId, inputSeq, interruptedAt, canContinue, mayRetry}], more}; `mayRetry` says
-        whether the actor may chat there.
+        {turns: [{sessionKey, title, sessionId, runId, inputSeq, interruptedAt, canContinue, mayRetry}], count, nextCursor}; `mayRetry`
+        says whether the actor may chat there, `count` is of all pages, up to COUNT_MAX.
 
     Raises:
+        InvalidParamsError: not a cursor of ours, or a limit out of bounds.
         ForbiddenError, UnauthenticatedError: as `access.require`.
     """
     standing = access.require(actor, Action.VIEW)
-    newest = Run.objects.filter(session=OuterRef("current_session")).order_by("-input_seq", "-created_at")
-    looked_at = Conversation.objects.order_by("-updated_at", "-pk").annotate(run=Subquery(newest.values("pk")[:1]))
-    places = list(looked_at.values("key", "title", "owner_id", "run")[:CONVERSATIONS_LOOKED_AT])
-    cut = Run.objects.filter(pk__in=[row["run"] for row in places if row["run"]], state=RunState.INTERRUPTED)
-    runs = {run.pk: run for run in cut.defer("partial")}
-    found = [(row, runs[row["run"]]) for row in places if row["run"] in runs]
+    later = Q(input_seq__gt=OuterRef("input_seq")) | Q(
+        input_seq=OuterRef("input_seq"), created_at__gt=OuterRef("created_at")
+    )
+    rows = Run.objects.filter(
+        ~Exists(Run.objects.filter(later, session=OuterRef("session"))),
+        state=RunState.INTERRUPTED,
+        session__conversation__current_session=F("session"),
+    )
+    page, following = newest_page(
+        rows.select_related("session__conversation").defer("partial"),
+        "finished_at",
+        limit=page_size(limit),
+        cursor=cursor,
+    )
     turns = [
         {
-            "sessionKey": row["key"],
-            "title": row["title"],
+            "sessionKey": home.key,
+            "title": home.title,
             "sessionId": str(run.session_id),
             "runId": str(run.pk),
             "inputSeq": run.input_seq,
             "interruptedAt": wire_time(run.finished_at),
             "canContinue": run.answer_seq is not None,
-            "mayRetry": standing.has("chat_own" if row["owner_id"] == actor.user_id else "manage"),
+            "mayRetry": standing.has("chat_own" if home.owner_id == actor.user_id else "manage"),
         }
-        for row, run in found[:limit]
+        for run, home in ((run, run.session.conversation) for run in page)
     ]
-    return {"turns": turns, "more": max(len(found) - limit, 0)}
+    return {"turns": turns, "count": rows[:COUNT_MAX].count(), "nextCursor": following}
 
 
 def server_lives(actor: Actor, *, this_instance: UUID | None, limit: int = 10) -> Json:

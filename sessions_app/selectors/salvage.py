@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -71,7 +71,7 @@ def _readable_rows(session: Session, part: Segment, size: int, *, newest: bool) 
         rows = Entry.objects.filter(session_id=part.session_id, seq__gte=low, seq__lte=high)
         rows = rows.order_by("-seq" if newest else "seq")
         try:
-            seqs = readable(functools.partial(list, rows.values_list("seq", flat=True)[: size - len(found)]))
+            seqs: list[int] = readable(functools.partial(list, rows.values_list("seq", flat=True)[: size - len(found)]))
         except UnreadableError:
             break  # the index itself is broken here; doctor knows more
         if not seqs:
@@ -85,13 +85,14 @@ def _readable_rows(session: Session, part: Segment, size: int, *, newest: bool) 
 def _whole_rows(session_id: UUID, rows: QuerySet[Entry], seqs: Sequence[int]) -> list[Entry]:
     """The rows at these positions that are whole; all at once, and one by one when that fails."""
     try:
-        return [row for row in readable(functools.partial(list, rows[: len(seqs)])) if is_whole(row)]
+        page: list[Entry] = readable(functools.partial(list, rows[: len(seqs)]))
+        return [row for row in page if is_whole(row)]
     except UnreadableError:
         pass
     found = []
     for seq in seqs:
         try:
-            one = readable(functools.partial(list, Entry.objects.filter(session_id=session_id, seq=seq)))
+            one: list[Entry] = readable(functools.partial(list, Entry.objects.filter(session_id=session_id, seq=seq)))
         except UnreadableError:
             continue
         found += [row for row in one if is_whole(row)]
@@ -115,4 +116,6 @@ def _with_stand_ins(session: Session, found: Sequence[Entry], first: int, last: 
 def _stand_in(session: Session, first: int, last: int) -> Entry:
     words = f"Entry {first:,} cannot be read." if first == last else f"Entries {first:,} to {last:,} cannot be read."
     data: dict[str, Any] = {"type": UNREADABLE, "fromSeq": first, "toSeq": last, "words": words}
-    return Entry(session=session, seq=first, kind=EntryKind.MARKER, role="", text="", data=data, created_at=None)
+    return Entry(
+        session=session, seq=first, kind=EntryKind.MARKER, role="", text="", data=data, created_at=cast("Any", None)
+    )

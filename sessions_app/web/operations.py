@@ -20,6 +20,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from sessions_app import access
 from sessions_app.access import Action
 from sessions_app.errors import ConfirmationRequiredError, ConfirmationStaleError, HoldfastError, InvalidParamsError
+from sessions_app.runtime.doctor.background import thorough_check
 from sessions_app.runtime.doctor.overview import doctor_examine, doctor_overview
 from sessions_app.runtime.doctor.treatment import plan_apply
 from sessions_app.runtime.hooks.overview import subscribers_status
@@ -33,6 +34,7 @@ from sessions_app.services.hooks import hook_redeliver
 from sessions_app.services.restart import gateway_restart, restart_preview
 from sessions_app.values import REASON_MAX_CHARS, Actor, DeliveryState, Json, Trigger
 from sessions_app.web.request import HtmxHttpRequest, actor_of, number_of, toast, write
+from sessions_app.web.tables import cursor_of, pager
 
 DELIVERIES_SHOWN = 20
 COMES_BACK_SOON = {"starting", "draining"}
@@ -47,12 +49,14 @@ def operations(request: HtmxHttpRequest) -> HttpResponse:
     can_manage = standing.has("manage")
     process = current_if_any()
     status = gateway_status(actor)
+    interrupted = turns_interrupted(actor, cursor=cursor_of(request))
     context = {
         "status": status,
         "reloads": process is not None and bool(COMES_BACK_SOON.intersection(status["reasons"])),
         "uptime": _uptime(status["uptimeSeconds"]),
         "free": _room(shutil.disk_usage(settings.DATA_DIR).free),
-        "interrupted": turns_interrupted(actor),
+        "interrupted": interrupted,
+        "pager": pager(request, interrupted["nextCursor"]),
         "reachable": reachable(actor, everyone=True, anew=True),
         "lives": server_lives(actor, this_instance=process.instance_id if process else None)["lives"],
         "can_manage": can_manage,
@@ -97,16 +101,24 @@ def _doctor(actor: Actor) -> dict[str, Any]:
         "storage": storage,
         "kinds": [{"kind": kind, "bytes": size, "share": 100 * size // largest} for kind, size in parts],
         "backups": found["backups"],
+        "check": thorough_check,
     }
 
 
-@require_POST
+@never_cache
+@require_http_methods(["GET", "POST"])
 def checking(request: HtmxHttpRequest) -> HttpResponse:
-    """Let the doctor look now, and measure what takes room."""
+    """POST: let the doctor look, at once or thoroughly in the background. GET: how far the thorough check is."""
     actor = actor_of(request)
     access.require(actor, Action.MANAGE)
+    if request.method == "GET":
+        return _how_far(request)
+    if request.POST.get("deep") == "true":
+        started = thorough_check.start(actor)
+        toast(request, "The thorough check has begun." if started else "A thorough check runs already.")
+        return _to("findings")
     try:
-        found = doctor_examine(actor, deep=request.POST.get("deep") == "true")
+        found = doctor_examine(actor, deep=False)
         storage_measure(actor)
     except FileNotFoundError as error:
         raise InvalidParamsError("There is no database file to examine.") from error
@@ -115,6 +127,16 @@ def checking(request: HtmxHttpRequest) -> HttpResponse:
         request, f"Checked. {findings} finding{'' if findings == 1 else 's'}." if findings else "Checked. All is well."
     )
     return _to("findings")
+
+
+def _how_far(request: HtmxHttpRequest) -> HttpResponse:
+    """The progress of the thorough check; the page is loaded again when it has ended."""
+    if not request.htmx:
+        return _to("findings")
+    response = render(request, "_operations_check.html", {"check": thorough_check})
+    if not thorough_check.started_at:
+        response["HX-Refresh"] = "true"
+    return response
 
 
 @require_POST

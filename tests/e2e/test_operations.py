@@ -75,3 +75,16 @@ def test_without_script_the_page_comes_back_by_itself(chromium: Browser, served:
     expect(page.get_by_role("heading", name="Restarting, back in a moment")).to_be_visible()
     expect(page.locator(f"[data-instance]:not([data-instance='{before}'])")).to_be_attached(timeout=BACK_MS)
     context.close()
+
+
+def test_a_thorough_check_runs_beside_and_its_result_comes_to_the_page(open_chat: OpenChat, served: Served) -> None:
+    page = open_chat()
+    page.goto(f"{served.url}/operations/")
+    page.get_by_role("button", name="Check thoroughly").click()
+    expect(page.locator("#findings").locator("..")).to_contain_text("From the thorough check")
+    expect(
+        page.get_by_role("heading", name="Other accounts of this machine may get at")
+    ).to_be_visible()  # its agents.toml
+    page.get_by_role("button", name="Back up and apply the plan").click()
+    expect(page.get_by_text("Nothing is wrong")).to_be_visible()
+    expect(page.get_by_role("button", name="Check thoroughly")).to_be_enabled()

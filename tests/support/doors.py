@@ -290,6 +290,7 @@ PAGE_CASES: dict[str, Case] = {
     "GET audit-json-lines": lambda p, a: {},
     "GET operations": lambda p, a: {},
     "POST operations-check": lambda p, a: {},
+    "GET operations-check": lambda p, a: {},
     "POST plan-apply": lambda p, a: {"plan": "none"},
     "POST hook-redeliver": lambda p, a: _form(dead="true"),
     "GET restart": lambda p, a: {},

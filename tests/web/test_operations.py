@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import time
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -14,6 +16,7 @@ from django.utils import timezone
 
 from sessions_app.models import HookDelivery, Run, ServerInstance
 from sessions_app.runtime.doctor import examination
+from sessions_app.runtime.doctor.background import thorough_check
 from sessions_app.services.hooks import deliveries_plan
 from sessions_app.services.instances import instance_start, instance_stop
 from sessions_app.services.restart import gateway_restart, restart_preview
@@ -243,6 +246,19 @@ class TestDoctor:
         html = admin.post("/operations/apply/", {"plan": "other", "deep": "false"}, follow=True).content.decode()
         assert "What is wrong has changed since plan" in html
         assert settings.DATA_DIR.stat().st_mode & 0o777 == 0o755
+
+    def test_a_thorough_check_that_cannot_be_done_says_why(
+        self, admin: Client, tmp_path: Path, monkeypatch: Any
+    ) -> None:
+        monkeypatch.setattr(settings, "DATA_DIR", tmp_path)  # its process finds no database there
+        html = admin.post("/operations/check/", {"deep": "true"}, follow=True).content.decode()
+        assert "The thorough check has begun." in html
+        until = time.monotonic() + 60
+        while thorough_check.started_at and time.monotonic() < until:
+            time.sleep(0.05)
+        told = admin.get("/operations/check/", headers={"HX-Request": "true"})
+        assert told["HX-Refresh"] == "true"
+        assert "There is no Holdfast database in" in told.content.decode()
 
     def test_all_is_well_is_said(self, world: World, admin: Client) -> None:
         del world

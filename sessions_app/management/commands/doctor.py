@@ -10,6 +10,7 @@ from django.core.management.base import CommandParser
 from sessions_app.errors import ErrorCode
 from sessions_app.management.base import HoldfastCommand, acting, common_arguments
 from sessions_app.runtime.bootstrap import migrations_pending
+from sessions_app.runtime.doctor.background import STEP
 from sessions_app.runtime.doctor.examination import examine
 from sessions_app.runtime.doctor.treatment import plan_apply
 from sessions_app.runtime.exit_codes import ExitCode
@@ -27,6 +28,7 @@ class Command(HoldfastCommand):
         parser.add_argument("--fast", action="store_true", help="skip digests and indexes: seconds on a large place")
         parser.add_argument("--apply", metavar="PLAN", help="carry out the plan that an examination printed")
         parser.add_argument("--without-backup", action="store_true", help="you have one (PostgreSQL: pg_dump)")
+        parser.add_argument("--steps", action="store_true", help="say on stderr what is looked at")
         common_arguments(parser)
 
     def run(self, options: Json) -> ExitCode:
@@ -41,7 +43,7 @@ class Command(HoldfastCommand):
             return self.problem(str(ErrorCode.STORAGE_UNAVAILABLE), words, {}, ExitCode.FAILED)
 
     def _examine(self, options: Json) -> ExitCode:
-        found = examine(deep=not options["fast"])
+        found = examine(deep=not options["fast"], tell=self._step if options["steps"] else lambda _: None)
         lines = findings_told(found.as_json())
         if found.plan:
             fast = " --fast" if options["fast"] else ""
@@ -50,6 +52,10 @@ class Command(HoldfastCommand):
             lines.append("\nNothing of this can be repaired by doctor.")
         self.answer(found.as_json(), "\n".join(lines))
         return ExitCode.FINDINGS if found.findings else ExitCode.OK
+
+    def _step(self, words: str) -> None:
+        self.stderr.write(f"{STEP}{words}")
+        self.stderr.flush()
 
     def _apply(self, options: Json) -> ExitCode:
         if migrations_pending():

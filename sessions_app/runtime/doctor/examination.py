@@ -62,14 +62,19 @@ class Examination:
         }
 
 
+def _nobody(_words: str) -> None:
+    """Nobody wants to know."""
+
+
 _last: Examination | None = None
 _one_at_a_time = threading.Lock()
 
 
-def examine(*, deep: bool = True) -> Examination:
+def examine(*, deep: bool = True, tell: Callable[[str], None] = _nobody) -> Examination:
     """Look at everything, change nothing. The result is kept for `last_examination`.
 
     Args:
+        tell: told what is looked at next: `transcripts, 7 of 16`.
         deep: compute every digest again and compare indexes with tables; without it a large place takes seconds.
 
     Raises:
@@ -81,7 +86,7 @@ def examine(*, deep: bool = True) -> Examination:
         began, at = time.monotonic(), wire_time(timezone.now()) or ""
         with opened() as source:
             _expect_our_tables(source)
-            found = {finding.id: finding for finding in _all(source, deep=deep)}
+            found = {finding.id: finding for finding in _all(source, deep=deep, tell=tell)}
             acknowledged = _acknowledged(source) if found else set()
         known = {key for key, finding in found.items() if key in acknowledged and _only_acknowledged(finding)}
         _last = Examination(
@@ -99,7 +104,8 @@ def last_examination() -> Examination | None:
     return _last
 
 
-def _all(source: Source, *, deep: bool) -> Iterator[Finding]:
+def _all(source: Source, *, deep: bool, tell: Callable[[str], None]) -> Iterator[Finding]:
+    tell("the file")
     yield from _guarded("disk", lambda: checks_place.disk(settings.DATA_DIR))
     yield from _guarded("rights", lambda: checks_place.rights(settings.DATA_DIR))
     broken = list(_guarded("integrity", lambda: checks_database.integrity(source, deep=deep)))
@@ -128,7 +134,8 @@ def _all(source: Source, *, deep: bool) -> Iterator[Finding]:
         "audit": lambda: checks_logs.audit_chain(source),
         "events": lambda: checks_logs.events(source),
     }
-    for name, check in checks.items():
+    for number, (name, check) in enumerate(checks.items(), start=1):
+        tell(f"{name.replace('_', ' ')}, {number} of {len(checks)}")
         yield from _guarded(name, check)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sessions_app import access
 from sessions_app.access import Action
 from sessions_app.runtime.backup import backups_list
+from sessions_app.runtime.doctor.background import thorough_check
 from sessions_app.runtime.doctor.examination import examine, last_examination
 from sessions_app.runtime.storage import storage_last
 from sessions_app.values import Actor, Json
@@ -21,7 +22,9 @@ def doctor_overview(actor: Actor) -> Json:
     """
     access.require(actor, Action.MANAGE)
     last = last_examination()
-    return {"examination": last.as_json() if last else None, "storage": storage_last(), "backups": backups_list()}
+    quick, thorough = last.as_json() if last else None, thorough_check.result
+    newest = max((found for found in (quick, thorough) if found), key=lambda found: found["at"], default=None)
+    return {"examination": newest, "storage": storage_last(), "backups": backups_list()}
 
 
 def doctor_examine(actor: Actor, *, deep: bool = False) -> Json:

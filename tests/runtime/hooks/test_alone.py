@@ -36,7 +36,9 @@ def lock_lost():
     """End the connection that holds the right, as a network that breaks does."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s", [HOOKS]
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            [HOOKS],
         )
         return len(cursor.fetchall())
 

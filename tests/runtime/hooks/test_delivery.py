@@ -13,6 +13,7 @@ from sessions_app.runtime.hooks import lane
 from sessions_app.runtime.hooks.config import CommandSettings, HooksConfig, WebhookSettings
 from sessions_app.runtime.metrics import REGISTRY
 from sessions_app.runtime.process import process_started, process_stopped
+from sessions_app.runtime.status import metrics_text
 from sessions_app.services.conversations import conversation_create
 from sessions_app.services.hooks import hook_redeliver
 from sessions_app.services.runs import runs_claim
@@ -240,14 +241,16 @@ async def test_pauses_grow_to_five_minutes_and_never_pass_them(monkeypatch):
         assert len(set(pauses)) > 1 or least == 300
 
 
-def sample(name, **labels):
-    return REGISTRY.get_sample_value(name, {"subscriber": "web", **labels}) or 0.0
+OUTCOMES = ("delivered", "failed", "dead")
+
+
+def attempts_counted():
+    name = "holdfast_hook_attempts_total"
+    return {each: REGISTRY.get_sample_value(name, {"subscriber": "web", "outcome": each}) or 0.0 for each in OUTCOMES}
 
 
 async def test_attempts_and_what_waits_are_counted(world, agent, receiver):
-    before = {
-        outcome: sample("holdfast_hook_attempts_total", outcome=outcome) for outcome in ("delivered", "failed", "dead")
-    }
+    before = await stored(attempts_counted)
     statuses = [500, 200, 500, 500]
     receiver.answer = lambda _: statuses.pop(0)
     async with serving(agent, {"web": web(receiver, events=["session_start"], max_attempts=2)}) as process:
@@ -256,9 +259,8 @@ async def test_attempts_and_what_waits_are_counted(world, agent, receiver):
         await happened(process, world.reset)
         await happened(process, world.talk)
         await until(lambda: ("dead", 2) in states())
-    made = {
-        outcome: sample("holdfast_hook_attempts_total", outcome=outcome) - count for outcome, count in before.items()
-    }
-    assert made == {"delivered": 1, "failed": 2, "dead": 1}
-    assert await stored(lambda: sample("holdfast_hook_dead")) == 1
-    assert await stored(lambda: sample("holdfast_hook_pending")) == 0
+    after = await stored(attempts_counted)
+    assert [after[name] - before[name] for name in OUTCOMES] == [1, 2, 1]
+    told = (await stored(lambda: metrics_text(world.admin))).decode()
+    assert 'holdfast_hook_dead{subscriber="web"} 1.0' in told
+    assert 'holdfast_hook_pending{subscriber="web"} 0.0' in told
