@@ -28,3 +28,21 @@ def digest_of_text(text: str) -> str:
 def canonical_text(text: str) -> str:
     """The canonical form of a string."""
     return encode_basestring(text)
+
+
+def entry_link(  # noqa: PLR0913, PLR0917 - one argument for each column; called for millions of rows
+    previous: str, seq: int, kind: str, role: str, text: str, data: str, created_at: str, run: str | None = None
+) -> str:
+    """Link of a transcript's hash chain: the digest of the entry before, and all of this one.
+
+    The digest of the list of all of them, which is written out here because a list would be encoded ten times as slowly.
+
+    Args:
+        previous: the link before; "" for the first entry.
+        text: as `canonical_text` gives it.
+        data: canonical JSON.
+        created_at: ISO.
+        run: its id in hex.
+    """
+    tail = f'"{run}"' if run else "null"
+    return digest_of_text(f'["{previous}",{seq},"{kind!s}","{role!s}",{text},{data},{tail},"{created_at}"]')

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import UUID
 
 import pytest
@@ -37,9 +39,11 @@ from sessions_app.services.search import search_extend
 from sessions_app.services.turn_control import run_abort, turn_retry
 from sessions_app.services.turns import turn_submit
 from sessions_app.values import SYSTEM, RunState
+from tests.support.emptied import emptied
 from tests.support.replay import Client, all_entries, fresh_client
 from tests.support.rows import chain_digest
 from tests.support.world import World, world_made
+from tests.transfer.conftest import exported, imported
 
 which = st.integers(0, 1_000)
 two = st.sampled_from([0, 1])
@@ -190,6 +194,19 @@ class House(RuleBasedStateMachine):
         rest = [message.text for message in after[1:]]
         told = iter([message.text for message in before])
         assert all(text in told for text in rest)  # in the same order, and nothing else
+
+    @rule()
+    def leave_and_come_back(self):
+        """Exported, imported into an empty place and exported again, everything is what it was, byte for byte."""
+        with TemporaryDirectory() as place:
+            first, second = Path(place) / "first.tar.zst", Path(place) / "second.tar.zst"
+            exported(first)
+            with emptied():
+                report = imported(first)
+                assert (report["failed"], report["renamed"], report["archived"]) == ([], [], [])
+                exported(second)
+            assert second.read_bytes() == first.read_bytes()
+            assert imported(first)["new"] == 0  # here it is already, and stays as it is
 
     @rule(n=two)
     def open_a_page(self, n):

@@ -7,6 +7,7 @@ from sessions_app.models.audit import AuditEvent, AuditHead
 from sessions_app.models.conversation import Conversation, Session
 from sessions_app.models.event import Event, Receipt
 from sessions_app.models.hook import HookCursor, HookDelivery, HookEvent
+from sessions_app.models.imports import ImportedAudit, ImportedConversation, ImportedSession
 from sessions_app.models.people import ApiToken, SignInLink, User
 from sessions_app.models.run import Run, ServerInstance, Span
 from sessions_app.models.search import SearchRow, SearchState
@@ -27,6 +28,9 @@ __all__ = [
     "HookCursor",
     "HookDelivery",
     "HookEvent",
+    "ImportedAudit",
+    "ImportedConversation",
+    "ImportedSession",
     "Receipt",
     "Run",
     "SearchRow",

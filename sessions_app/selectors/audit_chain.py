@@ -6,7 +6,7 @@ from sessions_app.canonical import digest
 from sessions_app.models import AuditEvent
 
 GENESIS_HASH = "0" * 64
-_HASHED = (
+AUDIT_COLUMNS = (
     "seq",
     "type",
     "outcome",
@@ -26,5 +26,5 @@ _HASHED = (
 
 def audit_hash(event: AuditEvent) -> str:
     """The link of one row: SHA-256 over every column it has, the hash of the row before among them."""
-    body = {name: getattr(event, name) for name in _HASHED}
+    body = {name: getattr(event, name) for name in AUDIT_COLUMNS}
     return digest({**body, "created_at": event.created_at.isoformat()})

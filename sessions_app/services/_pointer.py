@@ -91,7 +91,7 @@ def pointer_move(call: Call, journal: Journal, conversation: Conversation, new: 
     head = journal.head_of(conversation)
     stopped = runs_stop(journal, head, journal.tip_of(old), open_runs(old.pk))
     spans_close(journal, Span.objects.filter(session=old), reason=move.end_reason, next_session_id=new.pk)
-    _swap(call, journal, conversation, old, new, move)
+    _swap(call, journal, conversation, old, new, move.end_reason)
     audit = audit_record(
         call,
         move.audit,
@@ -114,6 +114,30 @@ def pointer_move(call: Call, journal: Journal, conversation: Conversation, new: 
     journal.entry_with_event(head, tip, NewEntry(EntryKind.MARKER, data={"type": move.marker, **words}))
     journal.event(head, move.event, {**words, "at": journal.now.isoformat().replace("+00:00", "Z")})
     return Moved(audit, head, tip, stopped)
+
+
+def pointer_import(call: Call, journal: Journal, conversation: Conversation, aside: Session, wanted: Session) -> None:
+    """Make an imported session current in a conversation that was never used; the empty session `aside` holds nothing to come back to.
+
+    Its transcript stays word for word what it was elsewhere, so no marker is added to it.
+
+    Writes: pointer, the end of `aside`, AuditEvent +1, Event +1.
+    """
+    head = journal.head_of(conversation)
+    spans_close(journal, Span.objects.filter(session=aside), reason=EndReason.RESTORE, next_session_id=wanted.pk)
+    _swap(call, journal, conversation, aside, wanted, EndReason.RESTORE)
+    audit = audit_record(
+        call,
+        AuditType.SESSION_IMPORTED,
+        session_key=conversation.key,
+        old_session_id=aside.pk,
+        new_session_id=wanted.pk,
+        data={"what": "current"},
+    )
+    words: Json = {"oldSessionId": str(aside.pk), "newSessionId": str(wanted.pk), "actor": call.actor.label}
+    words |= {"trigger": str(call.trigger), "reason": "", "auditId": audit.seq, "imported": True}
+    at = journal.now.isoformat().replace("+00:00", "Z")
+    journal.event(head, EventType.SESSION_RESTORED, {**words, "at": at})
 
 
 def pointer_place(conversation: Conversation, session: Session) -> None:
@@ -157,7 +181,9 @@ def session_create(call: Call, conversation: Conversation, reason: StartReason, 
     )
 
 
-def _swap(call: Call, journal: Journal, conversation: Conversation, old: Session, new: Session, move: Move) -> None:
+def _swap(
+    call: Call, journal: Journal, conversation: Conversation, old: Session, new: Session, reason: EndReason
+) -> None:
     changed = Conversation.objects.filter(pk=conversation.pk, current_session=old).update(current_session=new)
     if changed != 1:
         raise SessionMovedError(sessionKey=conversation.key, oldSessionId=str(old.pk))
@@ -165,7 +191,7 @@ def _swap(call: Call, journal: Journal, conversation: Conversation, old: Session
     tip = journal.tip_of(old)  # with the entries of answers that were stopped just now
     Session.objects.filter(pk=old.pk).update(
         ended_at=journal.now,
-        end_reason=move.end_reason,
+        end_reason=reason,
         end_actor=call.actor.label,
         end_trigger=call.trigger,
         archived_seq=tip.seq,

@@ -19,8 +19,12 @@ from sessions_app.services.branches import checkpoint_branch, position_branch
 from sessions_app.services.checkpoints import checkpoint_create, checkpoint_rename
 from sessions_app.services.compaction import session_compact
 from sessions_app.services.conversations import conversation_create, conversation_patch
+from sessions_app.services.exports import exports_record
 from sessions_app.services.hooks import deliveries_plan, delivery_settle, hook_redeliver
 from sessions_app.services.idle import spans_idle_close
+from sessions_app.services.import_originals import strand_import, strand_join
+from sessions_app.services.import_rows import session_import
+from sessions_app.services.imports import audit_import, imported_conversation_open, imported_current_make
 from sessions_app.services.instances import (
     instance_beat,
     instance_start,
@@ -204,6 +208,13 @@ OWN_TESTS = {
     session_open,
     session_export_record,
     sessions_adopt,
+    exports_record,
+    imported_conversation_open,
+    imported_current_make,
+    audit_import,
+    session_import,
+    strand_import,
+    strand_join,
 }  # test_restart.py, test_hooks.py ...
 
 

@@ -1,4 +1,4 @@
-"""`manage.py sessions list|show|where|reset|restore|compact`: the same verbs as the pages, from a terminal."""
+"""`manage.py sessions list|show|where|reset|restore|compact|export|import`: the same verbs as the pages, from a terminal."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.core.management.base import CommandParser
 from sessions_app.errors import ErrorCode
 from sessions_app.management.base import HoldfastCommand, acting, common_arguments, write
 from sessions_app.management.tables import facts, table
+from sessions_app.management.transfer import export_run, import_run, transfer_arguments
 from sessions_app.runtime.compacted import compacted
 from sessions_app.runtime.compaction import Wanted
 from sessions_app.runtime.exit_codes import ExitCode
@@ -26,11 +27,11 @@ from sessions_app.values import Call, Json, Trigger
 class Command(HoldfastCommand):
     """Look at sessions, start new ones, bring old ones back."""
 
-    help = "List and show sessions; reset one (nothing is deleted) or restore one."
+    help = "List, show, export and import sessions; reset one (nothing is deleted) or restore one."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """One sub-command each."""
-        actions = parser.add_subparsers(dest="action", required=True, metavar="list|show|where|reset|restore|compact")
+        actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
         listing = actions.add_parser("list", help="conversations, newest first")
         listing.add_argument("--query", default="", help="words in title or key")
         listing.add_argument("--limit", type=int, default=50)
@@ -55,13 +56,14 @@ class Command(HoldfastCommand):
         what = restore.add_mutually_exclusive_group(required=True)
         what.add_argument("session_id", nargs="?", type=uuid.UUID, metavar="SESSION", help="an archived session")
         what.add_argument("--checkpoint", type=uuid.UUID, metavar="ID", help="start from a checkpoint instead")
-        for each in (listing, show, lost, reset, restore, compact):
+        for each in (listing, show, lost, reset, restore, compact, *transfer_arguments(actions)):
             common_arguments(each)
 
     def run(self, options: Json) -> ExitCode:
         """Do what was asked for."""
         actions = {"list": self._list, "show": self._show, "reset": self._reset, "restore": self._restore}
-        return {**actions, "where": self._where, "compact": self._compact}[options["action"]](options)
+        actions |= {"where": self._where, "compact": self._compact, "export": self._export, "import": self._import}
+        return actions[options["action"]](options)
 
     def _list(self, options: Json) -> ExitCode:
         page = conversation_list(
@@ -95,6 +97,14 @@ class Command(HoldfastCommand):
         words += f"about {done['tokensBefore']:,} tokens, now {done['tokensAfter']:,}. Every entry stays readable.\n"
         back = f"Back: manage.py sessions restore {key} --checkpoint {done['checkpointId']}"
         return self.answer(done, words + back)
+
+    def _export(self, options: Json) -> ExitCode:
+        return self.answer(*export_run(options))
+
+    def _import(self, options: Json) -> ExitCode:
+        document, words = import_run(options)
+        self.answer(document, words)
+        return ExitCode.FAILED if document.get("failed") else ExitCode.OK
 
     def _reset(self, options: Json) -> ExitCode:
         actor, key = acting(options), options["session_key"]
