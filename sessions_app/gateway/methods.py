@@ -23,9 +23,11 @@ from sessions_app.selectors import (
     archives,
     audit,
     checkpoints,
+    compare,
     conversations,
     events,
     hooks,
+    moves,
     sessions,
     transcript,
 )
@@ -169,6 +171,15 @@ _TABLE: list[Any] = [
     ),
     Method("sessions.reset", p.SessionsReset, "Archive the session, start a new one.", verb=reset.session_reset),
     Method("sessions.compact", p.SessionsCompact, "Summarise older messages for the agent.", compacts=True),
+    Method(
+        "sessions.moves", rp.SessionsMoves, "What happened under a key, newest first.", read=_plain(moves.session_moves)
+    ),
+    Method(
+        "sessions.compare",
+        rp.SessionsCompare,
+        "Two positions of any two sessions side by side.",
+        read=_plain(compare.positions_compare),
+    ),
     Method("archives.list", p.ArchivesList, "Archived sessions.", read=_plain(archives.archive_list)),
     Method("archives.preview", p.ArchivesPreview, "What a restore would do.", read=_plain(archives.archive_preview)),
     Method(

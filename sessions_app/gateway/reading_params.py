@@ -9,6 +9,8 @@ from pydantic import Field
 from sessions_app.gateway.params import Cursor, Id, Key, Limit, Params, RequestId, Words
 from sessions_app.values import KEY_MAX_CHARS
 
+Position = Annotated[int, Field(ge=0, le=2**53, description="a position; the newest without it")]
+
 
 class SessionsOpen(Params):
     """`sessions.open`."""
@@ -17,6 +19,23 @@ class SessionsOpen(Params):
     session_id: Id
     reason: Words
     request_id: RequestId
+
+
+class SessionsMoves(Params):
+    """`sessions.moves`."""
+
+    session_key: Key
+    limit: Limit = 50
+    cursor: Cursor = ""
+
+
+class SessionsCompare(Params):
+    """`sessions.compare`."""
+
+    session_id: Id
+    other_id: Id
+    seq: Position | None = None
+    other_seq: Position | None = None
 
 
 class AccessList(Params):

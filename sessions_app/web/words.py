@@ -47,6 +47,7 @@ MOVES = {
     "crash": "Interrupted: the server ended without a word",
     "restart": "Interrupted by a restart",
     "shutdown": "Closed: the server was stopped",
+    "interrupted": "Answer interrupted",
 }
 
 AUDIT_TYPES = {

@@ -62,6 +62,7 @@ class Place:
             "dead": True,
             "query": "hello",
             "reason": "ticket 7",
+            "otherId": self.archived,
         }
 
     def refused(self, method: str) -> Json:
@@ -85,6 +86,8 @@ FIELDS: dict[str, set[str]] = {
     "sessions.reset.preview": {"sessionKey"},
     "sessions.reset": {"sessionKey", "sessionId", "confirmation", "requestId"},
     "sessions.compact": {"sessionKey", "sessionId", "requestId"},
+    "sessions.moves": {"sessionKey"},
+    "sessions.compare": {"sessionId", "otherId"},
     "archives.list": {"sessionKey"},
     "archives.preview": {"sessionKey", "sessionId"},
     "archives.restore": {"sessionKey", "sessionId", "expectedCurrentSessionId", "requestId"},
@@ -130,6 +133,8 @@ PAYLOADS: dict[str, set[str]] = {
     },
     "sessions.reset": {"sessionKey", "oldSessionId", "newSessionId", "archived", "auditId"},
     "sessions.compact": {"checkpointId", "entrySeq", "tokensBefore", "tokensAfter"},
+    "sessions.moves": {"sessionKey", "currentSessionId", "moves", "nextCursor"},
+    "sessions.compare": {"one", "two", "common", "onlyOne", "onlyTwo"},
     "archives.list": {"archives", "nextCursor"},
     "archives.preview": {"comesBack", "stepsAside", "unchanged"},
     "archives.restore": {"sessionKey", "oldSessionId", "newSessionId", "auditId", "undo"},

@@ -16,6 +16,7 @@ from sessions_app.services.checkpoints import checkpoint_create
 from sessions_app.services.compaction import session_compact
 from sessions_app.services.reading import session_open
 from sessions_app.services.restore import archive_restore
+from sessions_app.values import RunState
 from tests.support.rows import queries
 
 pytestmark = pytest.mark.django_db
@@ -129,7 +130,7 @@ def test_it_asks_the_same_at_any_number_of_sessions(world):
         world.reset()
     with queries() as many:
         _moves(world, limit=2)
-    assert len(few.asked) == len(many.asked) == 7
+    assert len(few.asked) == len(many.asked) == 8
 
 
 def test_a_branch_in_anothers_conversation_hides_its_size(world):
@@ -146,3 +147,32 @@ def test_strangers_see_nothing(world):
     with pytest.raises(NotFoundError):
         session_moves(world.ana, session_key="agent:main:nowhere")
     assert UUID(_moves(world)["currentSessionId"]) == world.current
+
+
+def test_an_interrupted_answer_is_a_step_on_exactly_one_page(world):
+    for _ in range(2):
+        sent = world.say("hello")
+        world.claim()
+        world.finish(sent["runId"], "half", RunState.INTERRUPTED)
+        world.reset()
+    whole = _moves(world)["moves"]
+    assert [move["type"] for move in whole] == [
+        "session.reset", "interrupted", "session.reset", "interrupted", "conversation.created",
+    ]  # fmt: skip
+    cut = whole[1]
+    assert (cut["id"], cut["isStop"], cut["facts"]["seq"], cut["new"]["isCurrent"]) == (None, True, 3, False)
+    joined, cursor = [], ""
+    while cursor is not None:
+        page = _moves(world, limit=1, cursor=cursor)
+        joined += [(move["type"], move["at"]) for move in page["moves"]]
+        cursor = page["nextCursor"]
+    assert sorted(joined) == sorted((move["type"], move["at"]) for move in whole)
+
+
+def test_a_branch_tells_where_it_came_from(world):
+    world.talk("one", "two")
+    branch = world.do(position_branch, session_key=world.key, session_id=world.current, seq=2)
+    (began,) = session_moves(world.ana, session_key=branch["sessionKey"])["moves"]
+    assert (began["type"], began["actor"], began["isStop"]) == ("session.branched", "ana", False)
+    assert (began["old"]["sessionId"], began["old"]["sessionKey"]) == (str(world.current), world.key)
+    assert (began["new"]["sessionId"], began["facts"]) == (branch["sessionId"], {"parentSeq": 2})

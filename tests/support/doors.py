@@ -176,6 +176,8 @@ METHOD_CASES: dict[str, Case] = {
     "checkpoints.preview": lambda p, a: _key(p, checkpointId=p.checkpoint),
     "checkpoints.restore": lambda p, a: _back(p, checkpointId=p.checkpoint),
     "checkpoints.branch": lambda p, a: _write(p, checkpointId=p.checkpoint),
+    "sessions.moves": lambda p, a: _key(p),
+    "sessions.compare": lambda p, a: {"sessionId": str(p.current), "otherId": str(p.current)},
     "audit.list": lambda p, a: {},
     "audit.verify": lambda p, a: {},
     "gateway.restart.preview": lambda p, a: {},

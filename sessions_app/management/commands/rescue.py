@@ -8,7 +8,7 @@ import uuid
 from django.core.management.base import CommandParser
 
 from sessions_app.errors import NotFoundError
-from sessions_app.management.base import HoldfastCommand, acting, common_arguments
+from sessions_app.management.base import HoldfastCommand, acting, common_arguments, write
 from sessions_app.management.store_repair import repair_arguments, repair_run
 from sessions_app.management.tables import facts, table
 from sessions_app.models import User
@@ -17,6 +17,7 @@ from sessions_app.rescue.scan import Store, store_read
 from sessions_app.runtime.adoption import Wish, adopt, plan_made
 from sessions_app.runtime.exit_codes import ExitCode
 from sessions_app.selectors.adoption import original_lines, session_origin
+from sessions_app.services.reading import session_export_record
 from sessions_app.values import Actor, Json
 
 FILES_SHOWN = 200
@@ -97,7 +98,9 @@ class Command(HoldfastCommand):
         return self.answer(origin, words)
 
     def _export(self, options: Json) -> ExitCode:
-        lines = original_lines(acting(options), session_id=options["session_id"], with_traces=options["with_traces"])
+        actor, session_id = acting(options), options["session_id"]
+        lines = original_lines(actor, session_id=session_id, with_traces=options["with_traces"])
+        write(session_export_record, actor, session_id=session_id, form="original lines")
         self.stdout.flush()
         for line in lines:
             sys.stdout.buffer.write(line + b"\n")
