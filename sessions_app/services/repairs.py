@@ -41,6 +41,9 @@ REPAIRS: dict[str, Repair] = {
     "close_span": _repairs_rows.close_span,
     "redeliver": _repairs_rows.redeliver,
     "fill_events": _repairs_logs.fill_events,
+    "salvage": lambda _call, _repair: (
+        NO_EFFECTS
+    ),  # done before, while nobody had the file open; the audit row tells of it
     "acknowledge": lambda _call, _repair: NO_EFFECTS,  # the audit row below is all of it
 }
 _ORDER = {name: place for place, name in enumerate(REPAIRS)}

@@ -18,6 +18,11 @@ from sessions_app.runtime.doctor.source import Row, Source, id_of, is_text, json
 from sessions_app.values import Json
 
 _INDEX_LINES = re.compile(r"missing from index|wrong # of entries in index|non-unique entry in index", re.IGNORECASE)
+_PAGE_LINES = re.compile(r"malformed|page|tree|cell|rowid|freelist|out of order|not a database", re.IGNORECASE)
+_SALVAGE = (
+    "With the server stopped: everything that can be read goes into a new file, the old one is kept beside it. Then examine again: "
+    "sessions that lost entries are found, and set aside."
+)
 _LINES_MAX = 100
 _BYTES_KEPT = 2000
 # found by the checks of pointers and transcripts, which can say more of it
@@ -51,8 +56,11 @@ def integrity(source: Source, *, deep: bool) -> Iterator[Finding]:
         yield Finding("index_broken", words, Severity.BROKEN, {"problem": wrong[0][:80]}, plan, {"do": "reindex"})
     else:
         where: Json = {"problem": re.sub(r"\d+", "n", wrong[0])[:80]}
-        words += " Restore the newest backup that verifies (docs/backup.md); sessions that can be read stay readable."
-        yield Finding("database_broken", words, Severity.LOSS, where)
+        words += " If a backup verifies that is new enough, restore it instead (docs/backup.md)."
+        plan, repair = "", Json()
+        if any(_PAGE_LINES.search(line) for line in wrong):
+            plan, repair = _SALVAGE, {"do": "salvage"}
+        yield Finding("database_broken", words, Severity.LOSS, where, plan, repair)
 
 
 def guards(source: Source) -> Iterator[Finding]:
