@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import json
 from uuid import UUID
 
-from sessions_app.models import AdoptedStrand, AuditEvent, Run, Session, Span
+from sessions_app.models import AdoptedStrand, AuditEvent, ImportedAudit, Run, Session, Span
 from sessions_app.selectors.wire import wire_time
 from sessions_app.values import AuditType, EndReason, Json, Outcome, RunState, StartReason
 
@@ -16,6 +17,10 @@ _CLOSED = {
     EndReason.RESTART: "The server restarted while this session was open.",
     EndReason.SHUTDOWN: "The server was stopped while this session was open.",
 }
+_MOVES: tuple[str, ...] = (
+    *(AuditType.SESSION_RESET, AuditType.SESSION_RESTORED, AuditType.SESSION_BRANCHED),
+    *(AuditType.SESSION_ADOPTED, AuditType.SESSION_IMPORTED, AuditType.SESSION_COMPACTED),
+)
 _BEGAN: dict[str, str] = {
     StartReason.NEW: "Began.",
     StartReason.RESET: "Began as a new session.",
@@ -25,12 +30,12 @@ _BEGAN: dict[str, str] = {
 
 
 def session_story(session: Session) -> list[Json]:
-    """The history of a session, oldest first. Five queries; its conversation must be loaded.
+    """The history of a session, oldest first; of an imported one also what happened to it elsewhere. Six queries; its conversation must be loaded.
 
     Returns:
         [{at, type, words, actor, trigger, reason, otherSessionId, seq}].
     """
-    audits = _audits(session)
+    audits = [*_audits(session), *_elsewhere(session)]
     told = {event.type for event in audits if event.new_session_id == session.pk}
     moments = [_moved(session, event) for event in audits]
     if not told & {AuditType.SESSION_RESET, AuditType.SESSION_ADOPTED, AuditType.SESSION_IMPORTED}:
@@ -67,14 +72,31 @@ def _moment(
 
 
 def _audits(session: Session) -> list[AuditEvent]:
-    """What the audit log says of this session's moves. One query."""
-    types = [
-        *(AuditType.SESSION_RESET, AuditType.SESSION_RESTORED, AuditType.SESSION_BRANCHED),
-        *(AuditType.SESSION_ADOPTED, AuditType.SESSION_IMPORTED, AuditType.SESSION_COMPACTED),
-    ]
+    """What the audit log says of this session's moves; that it was imported once. One query."""
     rows = AuditEvent.objects.filter(session_key=session.conversation.key, outcome=Outcome.OK)
     newest = rows.order_by("-seq").defer("data")[:AUDIT_LOOKED_AT]
-    return [row for row in newest if row.type in types and session.pk in (row.old_session_id, row.new_session_id)]
+    moves = [row for row in newest if row.type in _MOVES and session.pk in (row.old_session_id, row.new_session_id)]
+    imports = [row for row in moves if row.type == AuditType.SESSION_IMPORTED]
+    return [row for row in moves if row not in imports[:-1]]
+
+
+def _elsewhere(session: Session) -> list[AuditEvent]:
+    """What an import says of its moves in another place, as rows that are stored nowhere; lines nobody can read are left out. One query."""
+    found = []
+    rows = ImportedAudit.objects.filter(session_key=session.conversation.key).order_by("-pk")[:AUDIT_LOOKED_AT]
+    for row in rows:
+        if session.pk not in (row.old_session_id, row.new_session_id):
+            continue
+        try:
+            line = json.loads(row.line)
+            at = datetime.datetime.fromisoformat(line["created_at"])
+            words = {name: str(line[name]) for name in ("type", "outcome", "actor_label", "trigger", "reason")}
+        except (ValueError, KeyError, TypeError):
+            continue
+        if words["type"] in _MOVES and words["outcome"] == Outcome.OK and at.tzinfo is not None:
+            ids = {"old_session_id": row.old_session_id, "new_session_id": row.new_session_id}
+            found.append(AuditEvent(created_at=at, **words, **ids))
+    return found
 
 
 def _moved(session: Session, event: AuditEvent) -> Json:

@@ -17,6 +17,7 @@ from sessions_app.models import AuditEvent, Checkpoint, Conversation, Entry, Imp
 from sessions_app.runtime.transfer.pace import Pace
 from sessions_app.runtime.transfer.package import TarSink
 from sessions_app.selectors.audit import audit_verify
+from sessions_app.selectors.where_history import session_story
 from sessions_app.services.checkpoints import checkpoint_create
 from sessions_app.services.conversations import conversation_create
 from sessions_app.services.imports import imported_conversation_open
@@ -301,3 +302,21 @@ def test_an_import_is_audited(world, packed):
         told = [row["data"]["what"] for row in rows if row["newSessionId"] == session]
         assert told == ["conversation", "session"]
         assert audit_verify(SYSTEM)["ok"]
+
+
+def test_what_happened_elsewhere_is_told_as_history(world, packed):
+    world.talk()
+    session = world.current
+    moved = world.reset(reason="a new topic")
+    path = packed(session_key=world.key)
+    with emptied():
+        imported(path)
+        for pk, wanted in (
+            (session, "archived: a new session"),
+            (UUID(moved["newSessionId"]), "Began as a new session"),
+        ):
+            story = session_story(Session.objects.select_related("conversation").get(pk=pk))
+            (reset,) = [moment for moment in story if moment["type"] == "session.reset"]
+            assert wanted in reset["words"]
+            assert (reset["actor"], reset["trigger"], reset["reason"]) == ("ana", "rpc", "a new topic")
+            assert [moment["type"] for moment in story].count("session.imported") == 1

@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from sessions_app.models import AdoptedStrand, AuditEvent, Conversation, Entry, ImportedAudit, Run, Session
+from sessions_app.rescue.scan import store_read
+from sessions_app.runtime.adoption import Wish, adopt
 from sessions_app.selectors.adoption import original_lines
 from sessions_app.selectors.audit import audit_verify
 from sessions_app.selectors.transcript import history
 from sessions_app.services.turns import turn_submit
 from sessions_app.values import SYSTEM
 from tests.management.conftest import Place
-from tests.rescue.making import Made
+from tests.rescue.making import REAL, STORES, Made
 from tests.support.emptied import emptied
 from tests.support.rows import chain_digest, everything
 from tests.transfer.conftest import exported, imported
@@ -49,6 +51,19 @@ def test_an_export_of_everything_comes_back_as_it_was(rich, packed):
             assert session.digest == chain_digest(session.pk)
         assert audit_verify(SYSTEM)["ok"]
     assert again.read_bytes() == first.read_bytes()
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_real_store_that_was_adopted_comes_back_as_it_was(world, packed, name):
+    with store_read(STORES / name) as store:
+        assert adopt(store, world.admin, Wish(owner_id=world.admin.user_id))["failed"] == []
+    # the stores of the file era hold forks, the other one none
+    assert AdoptedStrand.objects.filter(parent__isnull=False).exists() == ("2026.4" in name)
+    for what in ({"with_sensitive": True}, {"with_sensitive": False}):
+        first = packed(**what)
+        with emptied():
+            assert imported(first)["failed"] == []
+            assert packed(**what).read_bytes() == first.read_bytes()
 
 
 def test_the_way_through_sqlite_changes_no_byte(rich, packed, tmp_path):
