@@ -78,11 +78,8 @@ def healed(place: Place) -> list[str]:
     ("name", "loss_max"),
     [
         ("sessions_app_entry", 40),
-        ("sessions_app_run", 0),
-        ("sessions_app_event", 0),
         ("sessions_app_auditevent", 0),
         ("entry_seq_once", 0),
-        ("sessions_app_searchtext_data", 0),
     ],
 )
 def test_a_broken_page_costs_what_lay_on_it_and_nothing_else(place, name, loss_max):
