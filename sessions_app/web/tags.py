@@ -6,7 +6,6 @@ import datetime as dt
 import re
 import uuid
 from typing import Any
-from urllib.parse import quote
 
 from django import template
 from django.utils import timezone
@@ -20,7 +19,6 @@ from sessions_app.web.rendering import agent_html, user_html
 register = template.Library()
 
 WEEK_DAYS = 7
-MARKED_MAX = 5
 _MARKDOWN_MARKS = re.compile(r"^```\S*$|^\s*(?:[-*+>#|]+\s|\d+\.\s)|\*\*|[`|]", re.MULTILINE)
 
 
@@ -151,20 +149,6 @@ def _full(moment: dt.datetime, now: dt.datetime) -> str:
 
 
 _STYLES = {"clock": _clock, "stamp": _stamp, "ago": _ago, "full": _full}
-
-
-@register.filter
-def text_fragment(parts: Any) -> str:
-    """The end of a link that lets the browser mark the words of a hit where it leads: `:~:text=...`; "" without a hit.
-
-    Args:
-        parts: the snippet of a hit, [{text, isMatch}].
-
-    Source: https://wicg.github.io/scroll-to-text-fragment/
-    """
-    found = dict.fromkeys(part["text"].strip() for part in parts or [] if part["isMatch"])
-    marks = [quote(words, safe="").replace("-", "%2D") for words in list(found)[:MARKED_MAX] if words]
-    return f":~:text={'&text='.join(marks)}" if marks else ""
 
 
 @register.filter
