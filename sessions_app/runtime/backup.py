@@ -27,6 +27,7 @@ from django.utils import timezone
 
 from sessions_app.errors import InvalidParamsError, StorageUnavailableError
 from sessions_app.runtime.doctor.source import UNREADABLE, Source, database_path, id_of, opened_file, text_of
+from sessions_app.runtime.flushing import flushed
 from sessions_app.selectors.wire import wire_time
 from sessions_app.values import Json
 
@@ -68,7 +69,7 @@ def backup_make(file: Path) -> Json:
             whole = Path(place) / "whole"
             _packed(whole, manifest, members)
             os.link(whole, file)  # fails where a file has come to be meanwhile, which a rename would replace
-        _flushed(file.parent)
+        flushed(file.parent)
     except FileExistsError as error:
         raise InvalidParamsError(f"{file} exists already. A backup never overwrites anything.") from error
     except OSError as error:
@@ -205,14 +206,6 @@ def _packed(whole: Path, manifest: Json, members: dict[str, Path]) -> None:
 def _private(facts: tarfile.TarInfo) -> tarfile.TarInfo:
     facts.mode, facts.uid, facts.gid, facts.uname, facts.gname = 0o600, 0, 0, "", ""
     return facts
-
-
-def _flushed(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _listed(made: Json) -> None:

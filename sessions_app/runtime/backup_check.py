@@ -22,6 +22,7 @@ from sessions_app.runtime.doctor.checks_logs import audit_chain
 from sessions_app.runtime.doctor.checks_transcripts import transcripts
 from sessions_app.runtime.doctor.findings import Finding
 from sessions_app.runtime.doctor.source import UNREADABLE, database_path, opened_file
+from sessions_app.runtime.flushing import flushed
 from sessions_app.values import Json
 
 _MANIFEST_MAX_BYTES = 16 * 1024 * 1024
@@ -81,9 +82,7 @@ def backup_restore(file: Path) -> Json:
             if (place / name).exists():
                 (place / name).replace(settings.DATA_DIR / name)
         (place / DATABASE).replace(target)  # last: without it the directory still counts as unfinished
-    descriptor = os.open(settings.DATA_DIR, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)
+    flushed(settings.DATA_DIR)
     return {**verified, "dataDir": str(settings.DATA_DIR)}
 
 

@@ -16,11 +16,12 @@ from pathlib import Path
 from django.utils import timezone
 
 from sessions_app.errors import InvalidParamsError, StorageUnavailableError
+from sessions_app.runtime.flushing import flushed
 from sessions_app.values import Json
 
 FAILURES_MAX = 200_000  # of reading one table; then the rest of it is given up
 _SEARCH = "sessions_app_search"  # made again from the entries
-_ENDS = ("", "-wal", "-shm")
+_BESIDE = ("-wal", "-shm")
 _UNKNOWN_LAST = 1 << 31
 
 
@@ -84,7 +85,7 @@ def database_salvage(path: Path) -> Json:
         StorageUnavailableError: the new file could not be written; the old one is as it was.
     """
     fresh = path.with_name(f"{path.name}.salvaged")
-    for end in _ENDS:
+    for end in ("", *_BESIDE):
         fresh.with_name(fresh.name + end).unlink(missing_ok=True)
     try:
         with closing(sqlite3.connect(fresh, isolation_level=None)) as raw:
@@ -94,15 +95,16 @@ def database_salvage(path: Path) -> Json:
         raise StorageUnavailableError(
             f"The new file could not be written: {error}. The old one is as it was."
         ) from error
-    _flushed(fresh)
+    fresh.chmod(0o600)
+    flushed(fresh)
     kept = path.with_name(f"{path.name}.broken-{timezone.now():%Y%m%dT%H%M%SZ}")
-    for end in _ENDS:
+    os.link(path, kept)
+    for end in _BESIDE:  # they belong to the old file; beside the new one they would spoil it
         old = path.with_name(path.name + end)
         if old.exists():
             old.rename(kept.with_name(kept.name + end))
-    fresh.rename(path)
-    path.chmod(0o600)
-    _flushed(path.parent)
+    fresh.replace(path)  # at no moment there is no database: a start would make a new, empty one
+    flushed(path.parent)
     return {"rows": copying.copied, "givenUp": copying.given_up, "kept": str(kept)}
 
 
@@ -143,14 +145,6 @@ def _of_kind(wanted: list[tuple[str, str, str]], kind: str) -> Iterator[tuple[st
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _flushed(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 _SCHEMA = (

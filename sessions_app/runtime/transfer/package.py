@@ -23,6 +23,7 @@ import zstandard
 
 from sessions_app.canonical import canonical, digest
 from sessions_app.errors import InvalidParamsError, StorageUnavailableError
+from sessions_app.runtime.flushing import flushed
 from sessions_app.values import Json
 from sessions_app.values.transfer import FORMAT, MANIFEST, VERSION
 
@@ -63,7 +64,7 @@ class FolderSink:
     def end(self) -> None:
         """Flush the names."""
         for place in (self._folder, *(each for each in self._folder.iterdir() if each.is_dir())):
-            _flushed(place)
+            flushed(place)
 
 
 class TarSink:
@@ -163,7 +164,7 @@ def destination(path: Path) -> Iterator[Sink]:
             whole = Path(place) / "whole"
             yield from _filled(whole, is_file=path.name.endswith(FILE_ENDING))
             os.link(whole, path) if whole.is_file() else _folder_named(whole, path)
-        _flushed(path.parent)
+        flushed(path.parent)
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise StorageUnavailableError("The disk is full. Nothing of the export was kept.") from error
@@ -185,11 +186,3 @@ def _folder_named(whole: Path, path: Path) -> None:
     if path.exists():  # a rename would replace an empty one
         raise FileExistsError(errno.EEXIST, "it exists already")
     whole.rename(path)
-
-
-def _flushed(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
