@@ -10,9 +10,8 @@ from typing import Any
 import zstandard
 from django.db import connection
 
-from sessions_app.canonical import canonical
+from sessions_app.canonical import canonical, canonical_text, entry_link
 from sessions_app.services._sql import db_time
-from sessions_app.services.journal import entry_link
 from sessions_app.values import EntryKind, Role
 from sessions_app.values.adoption import AdoptedLine, places_packed
 
@@ -52,7 +51,7 @@ def entry_rows(owner: Any, tail: Tail, lines: Sequence[AdoptedLine]) -> tuple[li
         messages += kind == EntryKind.MESSAGE and role in _SPOKEN
         data = _ONLY_IMPORTED if len(entry.data) == 1 and "imported" in entry.data else canonical(entry.data)
         iso = at.isoformat()
-        digest = entry_link(digest, seq, kind, role, entry.text, data, iso)
+        digest = entry_link(digest, seq, kind, role, canonical_text(entry.text), data, iso)
         # as `db_time`, for times that are in UTC already: a third of its cost
         stored = f"{iso[:10]} {iso[11:-6]}" if is_sqlite and at.tzinfo is datetime.UTC else db_time(at)
         rows.append((owner, seq, kind, role, entry.text, data, None, messages, digest, stored))

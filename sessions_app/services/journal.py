@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db import IntegrityError, connection
 from django.utils import timezone
 
-from sessions_app import canonical
+from sessions_app.canonical import canonical, canonical_text, entry_link
 from sessions_app.models import Conversation, Session
 from sessions_app.selectors.wire import wire_time
 from sessions_app.services._sql import db_json, db_time, db_uuid
@@ -58,15 +58,9 @@ class NewEntry:
 def entry_digest(previous: str, seq: int, entry: NewEntry, created_at: datetime.datetime) -> str:
     """Link of the transcript's hash chain: the digest of the entry before, and all of this one."""
     run = entry.run_id.hex if entry.run_id else None
-    data = canonical.canonical(entry.data or {})
-    return entry_link(previous, seq, entry.kind, entry.role or "", entry.text, data, created_at.isoformat(), run)
-
-
-def entry_link(  # noqa: PLR0913, PLR0917 - one argument for each column; called for millions of rows
-    previous: str, seq: int, kind: str, role: str, text: str, data: str, created_at: str, run: str | None = None
-) -> str:
-    """As `entry_digest`, of parts that are text already: `data` canonical JSON, `created_at` ISO."""
-    return canonical.entry_link(previous, seq, kind, role, canonical.canonical_text(text), data, created_at, run)
+    data = canonical(entry.data or {})
+    text, at = canonical_text(entry.text), created_at.isoformat()
+    return entry_link(previous, seq, entry.kind, entry.role or "", text, data, at, run)
 
 
 class Journal:

@@ -17,8 +17,9 @@ from sessions_app.rescue.report import accounts, report_json
 from sessions_app.rescue.scan import Store
 from sessions_app.rescue.strands import Fate, Strand
 from sessions_app.runtime.adoption.gathered import Gathered
-from sessions_app.runtime.adoption.strands import StrandWriter, called
+from sessions_app.runtime.adoption.strands import StrandWriter
 from sessions_app.runtime.adoption.wish import Wish, key_here, plan_made
+from sessions_app.runtime.pacing import called
 from sessions_app.services.adopt_lines import sources_note
 from sessions_app.services.adopt_marks import adopted_checkpoint_make, adopted_current_make
 from sessions_app.values import Actor, Json

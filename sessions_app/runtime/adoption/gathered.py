@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from sessions_app.errors import DrainingError, HoldfastError, StorageUnavailableError
 from sessions_app.models import Conversation
 from sessions_app.rescue.strands import Fate, Strand
-from sessions_app.runtime.adoption.strands import BATCH_MAX_BYTES, StrandWriter, called
+from sessions_app.runtime.adoption.strands import BATCH_MAX_BYTES, StrandWriter
+from sessions_app.runtime.pacing import called
 from sessions_app.services.adopt_lines import BATCH_MAX_LINES
 from sessions_app.services.adopt_whole import sessions_adopt
 from sessions_app.values.adoption import WholeSession
@@ -77,7 +78,7 @@ class Gathered:
         if not waiting:
             return []
         writer = self.writer
-        writer.others_first()
+        writer.pacing.others_first()
         wholes = [whole for _, whole in waiting]
         try:
             ids = called(writer.actor, sessions_adopt, owner_id=writer.wish.owner_id, sessions=wholes)["strandIds"]

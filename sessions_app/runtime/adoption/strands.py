@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
-import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
 
-from sessions_app.models import AdoptedStrand, ServerInstance
+from sessions_app.models import AdoptedStrand
 from sessions_app.rescue.entries import adopted_lines
 from sessions_app.rescue.index import Row
 from sessions_app.rescue.names import moment
@@ -20,23 +17,15 @@ from sessions_app.rescue.plan import NAMESPACE, Plan
 from sessions_app.rescue.scan import Store
 from sessions_app.rescue.sharing import Position
 from sessions_app.rescue.strands import Fate, Strand
-from sessions_app.runtime import writers
 from sessions_app.runtime.adoption.wish import Wish, key_here
+from sessions_app.runtime.pacing import Pacing, called
 from sessions_app.services.adopt import adopted_conversation_open, adopted_strand_open
 from sessions_app.services.adopt_lines import BATCH_MAX_LINES, lines_adopt
-from sessions_app.values import TITLE_MAX_CHARS, Actor, Call, Command, ConversationKind, Json, Trigger, Verb
+from sessions_app.values import TITLE_MAX_CHARS, Actor, ConversationKind, Json
 from sessions_app.values.adoption import AdoptedLine, StrandFacts
 
-PAUSE_SECONDS = 0.005
-SERVER_ALIVE_SECONDS = 30
-ASKED_EACH_SECONDS = 2
 BATCH_ALONE_LINES = 2000
 BATCH_MAX_BYTES = 2 << 20
-
-
-def called(actor: Actor, verb: Verb, **params: Any) -> Json:
-    """Carry out a verb as an import."""
-    return writers.current().call(Command(verb, Call(actor, Trigger.IMPORT), params))
 
 
 @dataclass
@@ -64,9 +53,7 @@ class StrandWriter:
     keys: dict[str, Json] = field(default_factory=dict)
     _rows_by_key: dict[str, Row] = field(default_factory=dict)
     _currents: dict[str, Strand] | None = None
-    _asked_at: float = -1e9
-    _is_serving: bool = True
-    _free_until: float = 0.0
+    pacing: Pacing = field(default_factory=Pacing)
 
     def key(self, strand: Strand) -> str:
         """The session key a strand has here."""
@@ -130,7 +117,7 @@ class StrandWriter:
         self.placed[strand.number] = (strand_id, base)
         first = base + 1
         for batch in self._batches(self.lines(strand)):
-            self.others_first()
+            self.pacing.others_first()
             called(self.actor, lines_adopt, strand_id=strand_id, first=first, lines=batch)
             first += len(batch)
             self.written(len(batch))
@@ -219,22 +206,12 @@ class StrandWriter:
     @property
     def batch_lines(self) -> int:
         """How many lines go into one transaction: few while a server serves beside, so that others need not wait."""
-        return BATCH_MAX_LINES if self._is_serving else BATCH_ALONE_LINES
+        return BATCH_MAX_LINES if self.pacing.is_serving else BATCH_ALONE_LINES
 
     def written(self, lines: int) -> None:
-        """Count lines that were just stored, and look now and then whether a server serves beside."""
+        """Count lines that were just stored."""
         self.done += lines
-        now = time.monotonic()
-        self._free_until = now + PAUSE_SECONDS
-        if now - self._asked_at > ASKED_EACH_SECONDS:
-            alive = timezone.now() - datetime.timedelta(seconds=SERVER_ALIVE_SECONDS)
-            rows = ServerInstance.objects.filter(stopped_at__isnull=True, heartbeat_at__gte=alive)
-            self._asked_at, self._is_serving = now, rows.exists()
-
-    def others_first(self) -> None:
-        """Let others write between two transactions, while a server serves beside; making the next one ready counts."""
-        if self._is_serving and (rest := self._free_until - time.monotonic()) > 0:
-            time.sleep(rest)
+        self.pacing.written()
 
     def _batches(self, lines: Iterable[AdoptedLine]) -> Iterator[list[AdoptedLine]]:
         batch: list[AdoptedLine] = []
