@@ -44,8 +44,9 @@ def session_moves(actor: Actor, *, session_key: str, limit: int = 50, cursor: st
     Returns:
         {sessionKey, currentSessionId, sessions, checkpoints, moves: [MOVE], moreStops, nextCursor}. MOVE is {id, type, at, actor,
         trigger, reason, old: SIDE|None, new: SIDE|None, isNewest, isStop, facts}: `type` an audit type, or with id None crash, restart,
-        shutdown (of the server), interrupted (an answer, at `seq`) and session.branched where a branch itself began; SIDE is {sessionId, sessionKey, isCurrent, isHere, mayOpen, messages, entries}; `isNewest` marks the move of the
-        pointer that an undo takes back; `facts` holds what is known of checkpointId, label, seq, parentSeq, tokensBefore and so on.
+        shutdown (of the server), interrupted (an answer, at `seq`) and session.branched where a branch itself began; SIDE is
+        {sessionId, sessionKey, isCurrent, isHere, mayOpen, messages, entries}; `isNewest` marks the move of the pointer that an undo
+        takes back; `facts` holds what is known of checkpointId, label, seq, parentSeq, tokensBefore and so on.
 
     Raises:
         NotFoundError, ForbiddenError, UnauthenticatedError: as `access.conversation`.

@@ -22,6 +22,12 @@ logger = logging.getLogger(__name__)
 # a repair answers what it must make known, or None when there was nothing left to do
 Repair = Callable[[Call, Json], Effects | None]
 
+
+def _only_audited(_call: Call, _repair: Json) -> Effects:
+    """The audit row of the plan is all of it."""
+    return NO_EFFECTS
+
+
 REPAIRS: dict[str, Repair] = {
     "guards": _repairs_rows.guards,
     "reindex": _repairs_rows.reindex,
@@ -41,10 +47,8 @@ REPAIRS: dict[str, Repair] = {
     "close_span": _repairs_rows.close_span,
     "redeliver": _repairs_rows.redeliver,
     "fill_events": _repairs_logs.fill_events,
-    "salvage": lambda _call, _repair: (
-        NO_EFFECTS
-    ),  # done before, while nobody had the file open; the audit row tells of it
-    "acknowledge": lambda _call, _repair: NO_EFFECTS,  # the audit row below is all of it
+    "salvage": _only_audited,  # done before, while nobody had the file open
+    "acknowledge": _only_audited,
 }
 _ORDER = {name: place for place, name in enumerate(REPAIRS)}
 _REPAIRS_TOLD = 200

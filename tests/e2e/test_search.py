@@ -15,9 +15,9 @@ pytestmark = pytest.mark.e2e
 
 def archived(chat: Page) -> str:
     """Have a talk and archive it; the id of its session."""
-    for words in ("where do ships sleep", "tell me of the harbour lights", "and of the ferry"):
+    for words in ("where do ships sleep " * 150, "tell me of the harbour lights", "and of the ferry"):
         say(chat, words)
-        answered(chat, f"You said: {words}")
+        answered(chat, f"You said: {words.strip()}")
     lost = current_id(chat)
     chat.get_by_role("link", name="New session…").click()
     chat.locator("#ask").get_by_role("button", name="Archive and start new").click()

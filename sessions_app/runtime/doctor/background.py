@@ -97,19 +97,15 @@ class BackgroundCheck:
 
 def _spawned() -> subprocess.Popen[str]:
     words = ["doctor", "--json", "--steps", "--data-dir", str(settings.DATA_DIR)]
-    return subprocess.Popen(  # noqa: S603 - our own program
+    process = subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, str(settings.BASE_DIR / "manage.py"), *words],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=_yielding,  # noqa: PLW1509 - one system call
     )
-
-
-def _yielding() -> None:
-    """People who chat come first."""
-    os.nice(10)
+    os.setpriority(os.PRIO_PROCESS, process.pid, 10)  # people who chat come first
+    return process
 
 
 def _read(text: str, code: int) -> tuple[Json | None, str]:
