@@ -85,9 +85,12 @@ class Lane:
     async def drain(self) -> None:
         """Deliver what is due now; what failed and waits for its time is left. `run` must have been cancelled."""
         while True:
+            was_idle = not self._tasks
             await self._fill()
-            if not self._tasks:
+            if not self._tasks and was_idle:
                 return
+            if not self._tasks:
+                continue  # what had ended while we read may have more
             await asyncio.wait(list(self._tasks.values()), return_when=asyncio.FIRST_COMPLETED)
 
     async def close(self) -> None:
@@ -101,8 +104,9 @@ class Lane:
     async def _fill(self) -> None:
         """Give every free place a session."""
         if not self._ready and len(self._tasks) < SESSIONS_AT_ONCE:
+            busy = set(self._tasks)  # what ends while we read would be read as if it still waited
             due = await self._readers.read(deliveries_due, self._name, limit=_LOOK_AHEAD)
-            self._ready.extend(each for each in due if each.session_id not in self._tasks)
+            self._ready.extend(each for each in due if each.session_id not in busy)
         while self._ready and len(self._tasks) < SESSIONS_AT_ONCE:
             due_first = self._ready.popleft()
             task = self._loop.create_task(self._session(due_first))

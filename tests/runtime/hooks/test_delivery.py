@@ -14,6 +14,7 @@ from sessions_app.runtime.hooks.config import CommandSettings, HooksConfig, Webh
 from sessions_app.runtime.metrics import REGISTRY
 from sessions_app.runtime.process import process_started, process_stopped
 from sessions_app.runtime.status import metrics_text
+from sessions_app.selectors.hooks import deliveries_due
 from sessions_app.services.conversations import conversation_create
 from sessions_app.services.hooks import hook_redeliver
 from sessions_app.services.runs import runs_claim
@@ -264,3 +265,34 @@ async def test_attempts_and_what_waits_are_counted(world, agent, receiver):
     told = (await stored(lambda: metrics_text(world.admin))).decode()
     assert 'holdfast_hook_dead{subscriber="web"} 1.0' in told
     assert 'holdfast_hook_pending{subscriber="web"} 0.0' in told
+
+
+async def test_what_was_read_while_its_delivery_ended_is_not_sent_again(world, agent, receiver, monkeypatch):
+    receiver.answer = receiver.freeze
+    async with serving(agent, {"web": web(receiver, events=["session_start"])}) as process:
+        (way,) = process.deliverer._lanes
+        read, is_read, may_go_on = way._readers.read, asyncio.Event(), asyncio.Event()
+
+        async def late(selector, *args, **kwargs):
+            found = await read(selector, *args, **kwargs)
+            if selector is deliveries_due and found:
+                is_read.set()
+                await may_go_on.wait()
+            return found
+
+        await happened(process, world.talk)
+        await until(lambda: len(receiver.got) == 1)
+        monkeypatch.setattr(way._readers, "read", late)
+        way.wake()
+        async with asyncio.timeout(15):
+            await is_read.wait()
+            receiver.released.set()
+            while way._tasks:  # noqa: ASYNC110 - its end wakes the lane, which waits for us
+                await asyncio.sleep(0.01)
+        assert await stored(states) == [("delivered", 1)]
+        may_go_on.set()
+        await happened(process, world.reset)
+        await happened(process, world.talk)
+        await until(lambda: states() == [("delivered", 1)] * 2)
+    ids = [got.headers["x-holdfast-delivery"] for got in receiver.got]
+    assert len(ids) == len(set(ids)) == 2
