@@ -132,13 +132,14 @@ if env.str("DATABASE_URL", ""):
 else:
     DATABASES = {
         "default": {
-            "ENGINE": "django.db.backends.sqlite3",
+            "ENGINE": "controlui.sqlite",  # Django's, with a finer wait for the lock
             "NAME": DATA_DIR / "holdfast.sqlite3",
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 20,
                 "init_command": (
-                    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=16384;"
+                    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=16384; "
+                    "PRAGMA temp_store=MEMORY;"
                 ),
             },
             # a second thread, the writer, needs a database on disk
