@@ -13,6 +13,8 @@ from sessions_app.runtime import seen
 from sessions_app.runtime.lane_writer import LaneWriter
 from sessions_app.runtime.settle import settle_alone
 from sessions_app.runtime.thread_writer import ThreadWriter
+from sessions_app.selectors import reachable
+from sessions_app.selectors.damage import noticed_taken
 from sessions_app.values import Command, Json
 from tests.support.world import World, world_made
 
@@ -56,6 +58,13 @@ def _postgres_lets_go() -> None:
 def _tokens_are_new() -> None:
     """A database that was flushed gives its ids again, and a token of an earlier test may have been noted a moment ago."""
     seen._noted.clear()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_remembered() -> None:
+    """What an earlier test's reader met is not for this one's quarantine, nor what was reachable there."""
+    noticed_taken()
+    reachable._kept.clear()
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ async def make_agent(server: ModelServer) -> AsyncIterator[MakeAgent]:
     made: list[OpenAICompatibleAgent] = []
 
     def make(**keys: Any) -> OpenAICompatibleAgent:
-        settings = {"backend": "openai", "base_url": server.base_url, "model": "test", "timeout_seconds": 5.0} | keys
+        settings = {"backend": "openai", "base_url": server.base_url, "model": "test", "timeout_seconds": 30.0} | keys
         made.append(OpenAICompatibleAgent("main", OpenAISettings.model_validate(settings)))
         return made[-1]
 

@@ -87,7 +87,7 @@ async def test_it_takes_its_pace_and_stops_when_closed() -> None:
     async with aclosing(DemoAgent("main", pace_seconds=0.01).answer(turn_of("long"))) as answer:
         for _ in range(5):
             await anext(answer)
-    assert 0.05 <= time.monotonic() - began < 2
+    assert time.monotonic() - began >= 0.05
 
 
 def test_its_summary_quotes_what_was_said_and_its_next_answer_quotes_the_summary() -> None:

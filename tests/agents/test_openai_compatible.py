@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import time
 from contextlib import aclosing, suppress
 from uuid import uuid4
 
@@ -26,10 +25,8 @@ async def test_the_answer_arrives_in_the_pieces_of_the_server(make_agent: MakeAg
 async def test_the_first_piece_does_not_wait_for_the_last(make_agent: MakeAgent) -> None:
     agent = make_agent()
     await text_of(agent, "warm up")
-    began = time.monotonic()
-    async with aclosing(agent.answer(turn_of("behave:stream:20:0.1"))) as answer:
+    async with asyncio.timeout(60), aclosing(agent.answer(turn_of("behave:stream:200:0.5"))) as answer:
         assert await anext(answer) == "word1 "
-    assert time.monotonic() - began < 1.5
 
 
 @pytest.mark.asyncio

@@ -14,6 +14,11 @@ from tests.support.model_server import ModelServer
 
 KEY = "sk-secretsecret"
 
+PATIENCE_SECONDS = {
+    "hang": 2,
+    "stall": 2,
+}  # where running out of patience is the subject; elsewhere a busy machine must not
+
 FAILURES = [
     ("401", "unauthorized", "environment variable MY_MODEL_KEY holds a valid key"),
     ("403", "unauthorized", "did not accept the key (403)"),
@@ -23,8 +28,8 @@ FAILURES = [
     ("404", "bad_request", 'Check base_url (it often ends in /v1) and model ("test")'),
     ("500", "server_error", "It says: “The engine fell over.”"),
     ("503", "server_error", "(503)"),
-    ("hang", "timeout", "did not begin to answer within 0.3 seconds"),
-    ("stall", "timeout", "stopped in the middle of the answer for 0.3 seconds"),
+    ("hang", "timeout", "did not begin to answer within 2 seconds"),
+    ("stall", "timeout", "stopped in the middle of the answer for 2 seconds"),
     ("break", "broken_stream", "broke in the middle of the answer; what came is kept"),
     ("refuse", "broken_stream", "broke before it answered"),
     ("nofinish", "broken_stream", "broke in the middle of the answer"),
@@ -43,22 +48,20 @@ async def test_a_failure_has_its_kind_and_words_to_act_on(
     make_agent: MakeAgent, server: ModelServer, monkeypatch: pytest.MonkeyPatch, behaviour: str, kind: str, words: str
 ) -> None:
     monkeypatch.setenv("MY_MODEL_KEY", KEY)
-    agent = make_agent(api_key_env="MY_MODEL_KEY", timeout_seconds=0.3)
-    await text_of(agent, "warm up")
+    agent = make_agent(api_key_env="MY_MODEL_KEY", timeout_seconds=PATIENCE_SECONDS.get(behaviour, 30))
     with pytest.raises(AgentFailure) as failed:
         await text_of(agent, f"behave:{behaviour}")
     assert failed.value.kind == kind
     assert words in failed.value.message
     assert f"127.0.0.1:{server.port}" in failed.value.message
     assert KEY not in f"{failed.value} {failed.value!r} {failed.value.details}"
-    assert len(server.requests) == 2, "the SDK must not retry by itself"
+    assert len(server.requests) == 1, "the SDK must not retry by itself"
 
 
 @pytest.mark.parametrize("behaviour", ["break", "stall", "nofinish", "garbage", "errorevent"])
 @pytest.mark.asyncio
 async def test_what_came_before_the_failure_was_handed_over(make_agent: MakeAgent, behaviour: str) -> None:
-    agent = make_agent(timeout_seconds=0.3)
-    await text_of(agent, "warm up")
+    agent = make_agent(timeout_seconds=PATIENCE_SECONDS.get(behaviour, 30))
     pieces: list[str] = []
     with pytest.raises(AgentFailure):  # noqa: PT012 - it raises while it is read
         async for piece in agent.answer(turn_of(f"behave:{behaviour}")):

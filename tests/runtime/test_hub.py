@@ -41,7 +41,7 @@ def has_all(inbox):
 
 async def settled():
     """Let every pump that has something to do do it."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while pumps := [t for t in asyncio.all_tasks() if "_pump" in repr(t.get_coro())]:
             await asyncio.gather(*pumps)
 

@@ -16,11 +16,11 @@ pytestmark = [pytest.mark.asyncio, pytest.mark.django_db(transaction=True)]
 
 
 async def until(holds):
-    for _ in range(200):
+    for _ in range(1200):
         if await holds():
             return
         await asyncio.sleep(0.05)
-    raise AssertionError("it did not come to that in ten seconds")
+    raise AssertionError("it did not come to that in a minute")
 
 
 async def found(world, query):

@@ -93,7 +93,7 @@ class Receiver:
         """The payloads of these types, or all, in the order they came."""
         return [got.payload for got in list(self.got) if not types or got.payload["type"] in types]
 
-    def wait_for(self, count: int, seconds: float = 15.0) -> list[Json]:
+    def wait_for(self, count: int, seconds: float = 60.0) -> list[Json]:
         """Until so many came."""
         end = time.monotonic() + seconds
         while len(self.got) < count:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 
 import pytest
 
@@ -21,6 +20,7 @@ from sessions_app.services.runs import runs_claim
 from sessions_app.services.turns import turn_submit
 from sessions_app.values import SYSTEM, EndReason
 from tests.runtime.talk import stored
+from tests.support.processes import is_gone
 from tests.support.receiver import Receiver
 from tests.support.world import command
 
@@ -43,7 +43,7 @@ async def serving(agent, subscribers, **more):
         await process_stopped(process, reason=EndReason.SHUTDOWN, drain_seconds=0)
 
 
-async def until(condition, seconds=15):
+async def until(condition, seconds=60):
     async with asyncio.timeout(seconds):
         while not await stored(condition):  # noqa: ASYNC110 - a row announces nothing
             await asyncio.sleep(0.02)
@@ -164,11 +164,8 @@ async def test_a_frozen_subscriber_delays_no_other_and_no_verb_and_the_exit_only
         async with serving(agent, {"frozen": web(receiver), "quick": web(quick)}) as process:
             await happened(process, world.talk)
             await until(lambda: receiver.got and len(quick.got) == 2)
-            began = time.monotonic()
             await process.writer.send(command(conversation_create, world.ana, title="Meanwhile"))
-            assert time.monotonic() - began < 1
-            began = time.monotonic()
-        assert time.monotonic() - began < 3
+        assert not receiver.released.is_set(), "the exit did not wait for it"
     receiver.released.set()
     receiver.answer = lambda _: 204
     left = await stored(lambda: HookDelivery.objects.filter(state="pending").count())
@@ -184,8 +181,7 @@ async def test_a_frozen_program_is_killed_at_the_exit(world, agent, tmp_path, se
     async with serving(agent, {"run": run}, directory=tmp_path) as process:
         await happened(process, world.talk)
         await until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
-        began = time.monotonic()
-    assert time.monotonic() - began < 3
+    assert is_gone(int((tmp_path / "pid").read_text()))
 
 
 async def test_the_ends_written_at_the_stop_are_delivered_before_it_ends(world, agent, receiver):
@@ -284,7 +280,7 @@ async def test_what_was_read_while_its_delivery_ended_is_not_sent_again(world, a
         await until(lambda: len(receiver.got) == 1)
         monkeypatch.setattr(way._readers, "read", late)
         way.wake()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             await is_read.wait()
             receiver.released.set()
             while way._tasks:  # noqa: ASYNC110 - its end wakes the lane, which waits for us

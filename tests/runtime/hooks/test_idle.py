@@ -22,7 +22,7 @@ async def test_an_idle_span_is_closed_once_and_the_next_turn_resumes_the_same_se
     agent.answers("hi")
     await talk.say()
     await talk.until_ended("final")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await stored(Span.objects.filter(close_reason=EndReason.IDLE).exists):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     assert await stored(lambda: world.current) == before

@@ -14,6 +14,7 @@ import pytest
 from sessions_app.runtime.hooks.config import CommandSettings, WebhookSettings
 from sessions_app.runtime.hooks.letters import DeliveryFailedError, Letter
 from sessions_app.runtime.hooks.senders import sender_for
+from tests.support.processes import is_gone
 from tests.support.receiver import SECRET, Receiver
 
 pytestmark = pytest.mark.asyncio
@@ -35,7 +36,7 @@ async def posted(url, **more):
         await sender.aclose()
 
 
-async def started(tmp_path, *argv, timeout_seconds=10.0):
+async def started(tmp_path, *argv, timeout_seconds=60.0):
     settings = CommandSettings(kind="command", argv=list(argv), timeout_seconds=timeout_seconds)
     return await sender_for(settings, directory=tmp_path).send(LETTER)
 
@@ -61,14 +62,15 @@ async def test_anything_but_2xx_is_a_failure_and_no_redirect_is_followed(receive
 
 async def test_a_frozen_receiver_costs_the_timeout_and_no_more(receiver):
     receiver.answer = receiver.freeze
-    began = time.monotonic()
     with pytest.raises(DeliveryFailedError, match=r"did not answer within 0\.3 s"):
         await posted(receiver.url, timeout_seconds=0.3)
-    assert time.monotonic() - began < 3
+    assert not receiver.released.is_set()
 
 
 async def test_an_answer_that_trickles_does_not_stretch_the_timeout(monkeypatch):
     monkeypatch.setenv("HOOK_SECRET", SECRET)
+
+    left = asyncio.Event()
 
     async def trickle(_reader, writer):
         try:
@@ -78,15 +80,15 @@ async def test_an_answer_that_trickles_does_not_stretch_the_timeout(monkeypatch)
                 await asyncio.sleep(0.05)
         except OSError:  # the other side has left
             writer.close()
+            left.set()
 
     server = await asyncio.start_server(trickle, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    began = time.monotonic()
-    with pytest.raises(DeliveryFailedError):
-        await posted(f"http://127.0.0.1:{port}/", timeout_seconds=0.5)
-    assert time.monotonic() - began < 3
-    server.close()
-    await asyncio.sleep(0.3)
+    async with asyncio.timeout(60):  # it would trickle for ever
+        with pytest.raises(DeliveryFailedError):
+            await posted(f"http://127.0.0.1:{port}/", timeout_seconds=0.5)
+        server.close()
+        await left.wait()
 
 
 async def test_nobody_listening_is_a_failure_whose_words_hold_no_query(receiver):
@@ -151,37 +153,28 @@ async def test_a_program_that_fails_says_how(tmp_path, argv, words):
 
 
 async def test_a_program_that_hangs_is_killed_with_all_it_started(tmp_path):
-    began = time.monotonic()
-    with pytest.raises(DeliveryFailedError, match=r"did not end within 0\.5 s and was killed"):
-        await started(tmp_path, "sh", "-c", "sleep 60 & echo $! > child; wait", timeout_seconds=0.5)
-    assert time.monotonic() - began < 3
-    child = int((tmp_path / "child").read_text())
-    await asyncio.sleep(0.2)
-    assert _is_gone(child)
+    with pytest.raises(DeliveryFailedError, match=r"did not end within 3 s and was killed"):
+        await started(tmp_path, "sh", "-c", "sleep 600 & echo $! > child; wait", timeout_seconds=3)
+    await gone(int((tmp_path / "child").read_text()))
 
 
 async def test_what_a_program_leaves_running_is_not_waited_for(tmp_path):
-    began = time.monotonic()
-    assert await started(tmp_path, "sh", "-c", "sleep 5 & echo $! > child; exit 0") == "ended with 0"
-    assert time.monotonic() - began < 3
-    os.kill(int((tmp_path / "child").read_text()), 9)
+    assert await started(tmp_path, "sh", "-c", "sleep 600 & echo $! > child; exit 0") == "ended with 0"
+    os.kill(int((tmp_path / "child").read_text()), 9)  # it runs still
 
 
 async def test_breaking_off_kills_the_program(tmp_path):
     task = asyncio.create_task(started(tmp_path, "sh", "-c", "echo $$ > pid; sleep 60"))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    await asyncio.sleep(0.1)
-    assert _is_gone(int((tmp_path / "pid").read_text()))
+    await gone(int((tmp_path / "pid").read_text()))
 
 
-def _is_gone(pid):
-    """Ended; a zombie whose parent has not asked yet has ended too."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-            return file.read().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
+async def gone(pid):
+    """Until it has ended."""
+    async with asyncio.timeout(60):
+        while not is_gone(pid):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
