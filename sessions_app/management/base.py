@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from argparse import ArgumentParser
+from itertools import islice
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -20,6 +21,7 @@ from django.db.models import Q, QuerySet
 from sessions_app.access import actor_for_user
 from sessions_app.errors import ErrorCode, HoldfastError, NotFoundError
 from sessions_app.models import User
+from sessions_app.rescue.listed import json_pieces
 from sessions_app.runtime import writers
 from sessions_app.runtime.bootstrap import DatabaseIsNewerError, bootstrap
 from sessions_app.runtime.exit_codes import ExitCode
@@ -74,7 +76,11 @@ class HoldfastCommand(BaseCommand):
 
     def answer(self, document: Any, text: str) -> ExitCode:
         """Print the one answer: the document with `--json`, else the text."""
-        self.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) if self.as_json else text)
+        if self.as_json:  # piece by piece: the report of a rescue may be long
+            pieces = json_pieces(document, ensure_ascii=False, indent=2)
+            for some in iter(lambda: "".join(islice(pieces, 10_000)), ""):
+                self.stdout.write(some, ending="")
+        self.stdout.write("" if self.as_json else text)
         return ExitCode.OK
 
     def problem(self, code: str, message: str, details: Json, exit_code: ExitCode) -> ExitCode:

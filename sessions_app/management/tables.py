@@ -28,6 +28,11 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, empty: str) 
     return "\n".join(line.rstrip() for line in lines)
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 message`, `1,004 messages`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def facts(pairs: Sequence[tuple[str, Any]]) -> str:
     """Names and values under one another."""
     width = max(len(name) for name, _ in pairs)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 
 from sessions_app.rescue.index import Row, leaves_directory, short_id
-from sessions_app.rescue.keys import Transcript
 from sessions_app.rescue.locks import lock_is_live
 from sessions_app.rescue.names import TRANSCRIPTS, FileKind, moment
 from sessions_app.rescue.scan import Store
+from sessions_app.rescue.transcripts import Transcript
 
 
 def currents_marked(store: Store, found: list[Transcript]) -> None:
     """Mark the transcript each primary row shows, and note findings about rows."""
     transcripts = _Transcripts([e for e in found if e.kind in TRANSCRIPTS and e.part in ("", *_parts(e))])
     taken, twice = dict[int, str](), set[int]()
-    newest = _newest_rows(store)
+    newest = _newest_rows(store, transcripts)
     for row in sorted((row for row in store.rows if row.is_primary), key=lambda row: (":run:" in row.key, row.key)):
         file = transcripts.shown_by(row)
         about = {"key": row.key, "session_id": short_id(row)}
@@ -39,20 +39,16 @@ def _parts(each: Transcript) -> tuple[str, ...]:
     return (each.part,) if each.part.startswith("transcript_events/") else ()
 
 
-def _newest_rows(store: Store) -> dict[tuple[str, str], Row]:
-    """Of each key the row that counts. A half migrated directory has two, in the files and in the database."""
-    newest: dict[tuple[str, str], Row] = {}
-    for row in store.rows:
-        if row.is_primary:
-            before = newest.get((row.agent, row.key))
-            if before is None or _updated(row) > _updated(before):
-                newest[row.agent, row.key] = row
-    return newest
+def _newest_rows(store: Store, transcripts: _Transcripts) -> dict[tuple[str, str], Row]:
+    """Of each key the row that counts: of those that show something, the newest. A half migrated directory has two."""
+    rows = [row for row in store.rows if row.is_primary]
+    rows.sort(key=lambda row: (transcripts.shown_by(row) is not None, _updated(row), row.is_of_database))
+    return {(row.agent, row.key): row for row in rows}
 
 
-def _updated(row: Row) -> tuple[float, bool]:
+def _updated(row: Row) -> float:
     at = row.entry.get("updatedAt")
-    return (float(at) if isinstance(at, int | float) and abs(at) < 1e17 else 0.0, row.is_of_database)
+    return float(at) if isinstance(at, int | float) and abs(at) < 1e17 else 0.0
 
 
 class _Transcripts:
@@ -75,10 +71,17 @@ class _Transcripts:
         named, session = (row.agent, row.base), (row.agent, short_id(row))
         live = self._by_part.get(session) if row.is_of_database else None
         live = live or self._by_base.get(named) or self._by_part.get(session)
-        same = self._by_session.get(session, [])
-        return live or max(
-            same, key=lambda each: (each.kind is FileKind.TRANSCRIPT, str(each.facts.get("lastAt"))), default=None
-        )
+        if live is not None and live.facts.get("entries"):
+            return live
+        same = [each for each in self._by_session.get(session, []) if each.facts.get("entries")]
+        # a repair that was killed leaves the live file empty; one that has nothing but a header is a new session
+        return max(same, key=lambda each: _nearness(each, row), default=live)
+
+
+def _nearness(each: Transcript, row: Row) -> tuple[bool, bool, str, str]:
+    """How near a file that holds a row's session is to the one the row names: live, of its name, the newest, put aside last."""
+    aside = each.stamp.isoformat() if each.stamp else ""
+    return each.kind is FileKind.TRANSCRIPT, each.base == row.base, str(each.facts.get("lastAt")), aside
 
 
 def _without_file(store: Store, row: Row, transcripts: _Transcripts) -> None:
@@ -101,7 +104,7 @@ def _row_findings(store: Store, row: Row) -> None:
 
 def _file_findings(store: Store, found: list[Transcript], twice: set[int]) -> None:
     by_base: dict[tuple[str, str], set[str]] = defaultdict(set)
-    eras = set()
+    eras, named = set(), {(row.agent, row.base) for row in store.rows if row.is_primary}
     for each in found:
         if each.kind not in TRANSCRIPTS:
             continue
@@ -111,7 +114,10 @@ def _file_findings(store: Store, found: list[Transcript], twice: set[int]) -> No
             by_base[each.agent, each.base].add(each.session_id)
         if is_live and each.facts.get("hasHeader") and each.session_id not in each.base.lower():
             store.ledger.finding("name-differs", each.path, session_id=each.session_id)
-        if is_live and not each.is_current and each.file not in twice:
+        is_named = (
+            not each.facts.get("entries") and (each.agent, each.base) in named
+        )  # that its row has it empty is told elsewhere
+        if is_live and not each.is_current and not is_named and each.file not in twice:
             code = "left-behind" if each.key_by == "checkpoint" else "file-without-row"
             store.ledger.finding(code, each.path, key=each.key, session_id=each.session_id)
         if each.is_current and each.kind is not FileKind.TRANSCRIPT:

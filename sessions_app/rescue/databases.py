@@ -13,11 +13,12 @@ from sessions_app.rescue.era_sqlite import (
     event_lines,
     node_rows,
     sessions_of,
+    windows_of,
 )
 from sessions_app.rescue.index import Row
-from sessions_app.rescue.intake import transcript_closed
+from sessions_app.rescue.intake import lines_read, transcript_closed
 from sessions_app.rescue.ledger import Ledger
-from sessions_app.rescue.lines import raw_lines
+from sessions_app.rescue.lines import BrokenStreamError, Unpacked
 from sessions_app.rescue.names import FileKind, named
 from sessions_app.rescue.reading import Reading
 from sessions_app.rescue.trajectories import TraceReading
@@ -39,10 +40,13 @@ def database_read(ledger: Ledger, number: int, place: Path, agent: str, path: st
     rows: list[Row] = []
     windows: dict[str, Json] = {}
     try:
-        with database(place, ledger) as db:
+        with database(place, ledger) as (db, saved):
+            if saved:
+                ledger.finding("database-damaged", path, detail=saved)
             try:
-                rows, windows = node_rows(db, agent)
-            except sqlite3.Error as error:
+                rows = node_rows(db, agent)
+                windows = windows_of(db)
+            except (sqlite3.Error, UnicodeDecodeError) as error:
                 ledger.finding("database-damaged", path, detail=f"index: {error}")
             for table, kind in _PARTS.items():
                 for session_id in sessions_of(db, table):
@@ -84,7 +88,7 @@ def _part_read(
     with spool.open("wb") as copy:
         try:
             reading.read(event_lines(db, table, session_id, copy))
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             ledger.finding("database-damaged", f"{path}#{part}", session_id=session_id, detail=str(error))
     transcript_closed(ledger, reading, header_id=session_id)
     if is_pending and reading.entries:
@@ -92,15 +96,19 @@ def _part_read(
 
 
 def _archives_read(ledger: Ledger, db: sqlite3.Connection, agent: str, path: str, windows: dict[str, Json]) -> None:
-    for name, session_id, key, raw in archive_blobs(db):
+    for name, session_id, key, raw, is_packed in archive_blobs(db):
         spool = ledger.spool()
-        spool.write_bytes(raw)
         about = named(name)
         file = _part(ledger, path, f"archive/{name}", about.kind, agent, about.base, spool)
         stamp = about.stamp.isoformat() if about.stamp else None
         ledger.db.execute("UPDATE file SET stamp = ? WHERE id = ?", (stamp, file))
         strand = ledger.add("strand", file=file, part="main", facts={})
         reading = Reading(ledger, file, strand, keeps_words=True)
-        reading.read(raw_lines(io.BytesIO(raw)))
+        stream = io.BytesIO(raw)
+        try:
+            lines_read(reading, Unpacked(stream) if is_packed else stream, spool)
+        except BrokenStreamError as error:
+            ledger.finding("compressed-broken", f"{path}#archive/{name}", session_id=session_id, detail=str(error))
         transcript_closed(ledger, reading, header_id=reading.header_id or session_id)
-        windows.setdefault(session_id, {"key": key, "reason": "deleted", "endedAt": None, "createdAt": None})
+        if key:
+            windows.setdefault(session_id, {"key": key})

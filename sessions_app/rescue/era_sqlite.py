@@ -11,7 +11,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,17 @@ import zstandard
 from sessions_app.rescue.index import Row
 from sessions_app.rescue.ledger import Ledger
 from sessions_app.rescue.lines import LINE_MAX_BYTES, RawLine
+from sessions_app.rescue.torn_database import is_torn, rows_saved
 from sessions_app.values import Json
 
 _EVENTS = "SELECT seq, event_json, event_zstd FROM transcript_events WHERE session_id = ? ORDER BY seq"
 _EVENTS_OLD = "SELECT seq, event_json, NULL FROM transcript_events WHERE session_id = ? ORDER BY seq"
 _TRACES = "SELECT seq, event_json, NULL FROM trajectory_runtime_events WHERE session_id = ? ORDER BY seq"
+_WINDOWS = "SELECT session_id, session_key, previous_session_id, reason, created_at FROM session_windows"
+_ARCHIVES = "SELECT archive_name, session_id, session_key, encoding, archive_blob FROM session_transcript_archives"
+_COLD = """SELECT 'cold/' || cold.archive_name, cold.session_id, w.session_key, 'zstd', cold.archive_blob
+    FROM session_transcript_cold_archives cold LEFT JOIN session_windows w ON w.session_id = cold.session_id
+    WHERE cold.archive_blob IS NOT NULL"""
 _PENDING = """SELECT seq, message_json, NULL FROM session_pending_inputs WHERE session_id = ? AND consumed_event_id IS NULL ORDER BY seq"""
 
 
@@ -33,11 +39,11 @@ class DatabaseUnreadableError(Exception):
 
 
 @contextmanager
-def database(place: Path, ledger: Ledger) -> Iterator[sqlite3.Connection]:
-    """A connection that cannot write into the store.
+def database(place: Path, ledger: Ledger) -> Iterator[tuple[sqlite3.Connection, str]]:
+    """A connection that cannot write into the store, and what was saved out of a damaged one in words ("" for a whole one).
 
     Raises:
-        DatabaseUnreadableError: it cannot be opened.
+        DatabaseUnreadableError: nothing in it can be read.
     """
     log = place.with_name(place.name + "-wal")
     has_log = log.is_file() and not log.is_symlink() and log.stat().st_size > 0
@@ -47,36 +53,66 @@ def database(place: Path, ledger: Ledger) -> Iterator[sqlite3.Connection]:
             source = ledger.spool()
             shutil.copyfile(place, source)
             shutil.copyfile(log, source.with_name(source.name + "-wal"))
-        mode = "mode=rw" if has_log else "mode=ro&immutable=1"
-        connection = sqlite3.connect(f"file:{_quoted(source)}?{mode}", uri=True)
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except (sqlite3.Error, OSError) as error:
+        connection, words = _whole_or_saved(source, ledger, has_log=has_log)
+    except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
         raise DatabaseUnreadableError(str(error)) from error
     connection.text_factory = bytes
     with closing(connection):
-        yield connection
+        yield connection, words
+
+
+def _whole_or_saved(source: Path, ledger: Ledger, *, has_log: bool) -> tuple[sqlite3.Connection, str]:
+    connection = sqlite3.connect(f"file:{_quoted(source)}?{'mode=rw' if has_log else 'mode=ro&immutable=1'}", uri=True)
+    problem = ""
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if not is_torn(connection):
+            return connection, ""
+        if has_log:  # what stands in the log only is brought into the copy, as far as it can
+            with suppress(sqlite3.Error):
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # a message that quotes what is broken may be no text
+        problem = str(error)
+    connection.close()
+    saved_at = ledger.spool()
+    saved = rows_saved(source, saved_at)
+    if not saved and problem:
+        raise DatabaseUnreadableError(problem)
+    words = f"{saved:,} rows were saved out of its pages" + (f" ({problem})" if problem else "")
+    return sqlite3.connect(f"file:{_quoted(saved_at)}?mode=ro", uri=True), words
 
 
 def _quoted(place: Path) -> str:
     return str(place).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
-def node_rows(db: sqlite3.Connection, agent: str) -> tuple[list[Row], dict[str, Json]]:
-    """Rows of the index, and by session id what its window says: {key, reason, endedAt, previous}.
+def node_rows(db: sqlite3.Connection, agent: str) -> list[Row]:
+    """Rows of the index.
 
     Raises:
-        sqlite3.Error: the tables cannot be read.
+        sqlite3.Error: the table cannot be read.
     """
-    rows = []
-    for key, current, entry in db.execute("SELECT session_key, current_session_id, entry_json FROM session_nodes"):
-        row = _object(entry)
-        rows.append(Row(agent, _text(key), _text(current), _text(current), entry=row, is_of_database=True))
-    windows = {}
-    sql = "SELECT session_id, session_key, reason, ended_at, created_at FROM session_windows"
-    for session_id, key, reason, ended, created in db.execute(sql):
-        facts = {"key": _text(key), "reason": _text(reason), "endedAt": ended, "createdAt": created}
-        windows[_text(session_id)] = facts
-    return rows, windows
+    found = db.execute("SELECT session_key, current_session_id, entry_json FROM session_nodes")
+    return [
+        Row(agent, _text(key), _text(current), _text(current), entry=_object(entry), is_of_database=True)
+        for key, current, entry in found
+    ]
+
+
+def windows_of(db: sqlite3.Connection) -> dict[str, Json]:
+    """What the windows say, by session id: {key, and for one that another followed: endedAt, endedBy}.
+
+    A window's own `ended_at` is the end of its last turn; its reason is why it began.
+
+    Raises:
+        sqlite3.Error: the table cannot be read.
+    """
+    windows: dict[str, Json] = {}
+    for session_id, key, previous, reason, created in db.execute(_WINDOWS):
+        windows.setdefault(_text(session_id), {})["key"] = _text(key)
+        if previous:
+            windows.setdefault(_text(previous), {"key": _text(key)}).update(endedAt=created, endedBy=_text(reason))
+    return windows
 
 
 def sessions_of(db: sqlite3.Connection, table: str) -> list[str]:
@@ -84,7 +120,7 @@ def sessions_of(db: sqlite3.Connection, table: str) -> list[str]:
     try:
         found = db.execute(f"SELECT DISTINCT session_id FROM {table} ORDER BY session_id")  # noqa: S608 - names of ours
         return [_text(row[0]) for row in found]
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):
         return []
 
 
@@ -114,20 +150,20 @@ def event_lines(db: sqlite3.Connection, table: str, session_id: str, spool: io.B
         offset += len(raw) + 1
 
 
-def archive_blobs(db: sqlite3.Connection) -> Iterator[tuple[str, str, str, bytes]]:
-    """Archives inside the database: (name, session id, key, JSONL bytes). Broken ones are given empty."""
-    sql = "SELECT archive_name, session_id, session_key, encoding, archive_blob FROM session_transcript_archives"
-    try:
-        for name, session_id, key, encoding, blob in db.execute(sql):
-            raw = _unpacked(blob, LINE_MAX_BYTES * 40) if _text(encoding) == "zstd" else bytes(blob)
-            yield _text(name), _text(session_id), _text(key), raw
-    except sqlite3.Error:
-        return
+def archive_blobs(db: sqlite3.Connection) -> Iterator[tuple[str, str, str, bytes, bool]]:
+    """Archives inside the database, the cold ones too: (name, session id, key, JSONL, whether that is packed)."""
+    for sql in (_ARCHIVES, _COLD):
+        try:
+            for name, session_id, key, encoding, blob in db.execute(sql):
+                raw = blob if isinstance(blob, bytes) else _text(blob).encode()
+                yield _text(name), _text(session_id), _text(key), raw, _text(encoding) == "zstd"
+        except (sqlite3.Error, UnicodeDecodeError):
+            continue
 
 
-def _unpacked(blob: Any, max_bytes: int = LINE_MAX_BYTES) -> bytes:
+def _unpacked(blob: Any) -> bytes:
     try:
-        return zstandard.ZstdDecompressor().stream_reader(io.BytesIO(bytes(blob))).read(max_bytes)
+        return zstandard.ZstdDecompressor().stream_reader(io.BytesIO(bytes(blob))).read(LINE_MAX_BYTES)
     except (zstandard.ZstdError, TypeError, ValueError):
         return b""
 

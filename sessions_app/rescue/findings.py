@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from sessions_app.rescue.ledger import Ledger
@@ -9,8 +10,9 @@ from sessions_app.values import Json
 
 WORDS = {
     "index-unreadable": "The index sessions.json cannot be read. The program would take it as empty and overwrite it.",
-    "index-cut": "The index sessions.json ends in the middle. The rows before the cut are used.",
+    "index-cut": "The index sessions.json is cut or broken. The rows that are whole are used.",
     "index-row-unreadable": "A row of the index is no object and says nothing.",
+    "older-index-used": "No row of the index is left. The rows of older copies of it are used, the newest of each key.",
     "row-without-file": "A row names a transcript that is not there.",
     "row-has-archive": "The row's own transcript was renamed away; it lies there as an archive.",
     "row-before-transcript": "A row was written before its transcript ever was. There is nothing to bring back.",
@@ -44,10 +46,11 @@ WORDS = {
     "database-unreadable": "The database cannot be opened.",
     "database-damaged": "The database is damaged in places. What can be read is used.",
     "half-migrated": "Transcripts of both eras: the directory is half migrated.",
-    "key-changed": "The session key has a form Holdfast does not take; it gets another.",
-    "key-guessed": "No record says which key this had. It is filed under the one whose next session began right after.",
+    "key-changed": "The session key is not written as keys are here. It gets another; the old one is kept with the session.",
+    "key-guessed": "No record says which key this had. It is filed under the one whose next session began right after, or that it was forked from.",
     "turn-only-in-trajectory": "Turns that stand in no transcript any more, recovered from the trace of their run.",
     "branches": "The transcript branches. Every branch is kept.",
+    "history-sliced": "The program's own repair cut this session into backups, an exchange in each. They are put together again, in order.",
     "pending-input": "Messages that were accepted and never reached the transcript.",
 }
 
@@ -83,12 +86,10 @@ _NOTES = [
 SEVERITY = {code: 0 if code in _BAD else 2 if code in _NOTES else 1 for code in WORDS}
 
 
-def findings_json(ledger: Ledger, limit: int = 5000) -> list[Json]:
+def findings_json(ledger: Ledger) -> Iterator[Json]:
     """All findings: [{code, words, path?, sessionKey?, sessionId?, detail?}], in the order they were met."""
     names = ("path", "sessionKey", "sessionId", "detail")
-    found = []
-    sql = "SELECT code, path, session_key, session_id, detail FROM finding ORDER BY id LIMIT ?"
-    for code, *rest in ledger.rows(sql, limit):
+    sql = "SELECT code, path, session_key, session_id, detail FROM finding ORDER BY id"
+    for code, *rest in ledger.rows(sql):
         filled: dict[str, Any] = {name: value for name, value in zip(names, rest, strict=True) if value}
-        found.append({"code": code, "words": WORDS[code], **filled})
-    return found
+        yield {"code": code, "words": WORDS[code], **filled}

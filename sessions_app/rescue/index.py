@@ -1,4 +1,4 @@
-"""`sessions.json`: which key names which session. A cut one gives the rows before the cut."""
+"""`sessions.json`: which key names which session. A cut or broken one gives the rows that are whole."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sessions_app.rescue.names import uuid_in
 from sessions_app.values import Json
 
 INDEX_MAX_BYTES = 96 << 20
+_ROW = re.compile(r'"(?:agent:[^"\n]{1,500}|global|unknown)"\s*:\s*\{')
 _SPACE = re.compile(r"[\s,]*")
 
 
@@ -27,6 +28,7 @@ class Row:
         is_primary: False for rows of backups and leftovers, which only tell which session had which key.
         entry: the whole row.
         is_of_database: whether it stands in a database of the SQLite era.
+        is_older: of a backup or leftover that counts, because nothing newer has rows.
     """
 
     agent: str
@@ -36,6 +38,7 @@ class Row:
     is_primary: bool = True
     entry: Json = field(default_factory=dict)
     is_of_database: bool = False
+    is_older: bool = False
 
     @property
     def is_cron(self) -> bool:
@@ -63,7 +66,7 @@ def index_rows(raw: bytes, agent: str, *, is_primary: bool = True) -> tuple[list
     try:
         whole = json.loads(text)
     except (ValueError, RecursionError):
-        found = _pairs_before_the_cut(text)
+        found = _pairs_that_are_whole(text)
         return [
             _row(agent, *pair, is_primary=is_primary) for pair in found
         ], "index-cut" if found else "index-unreadable"
@@ -73,7 +76,8 @@ def index_rows(raw: bytes, agent: str, *, is_primary: bool = True) -> tuple[list
     return rows, problem or ("" if len(rows) == len(whole) else "index-row-unreadable")
 
 
-def _pairs_before_the_cut(text: str) -> list[tuple[str, Json]]:
+def _pairs_that_are_whole(text: str) -> list[tuple[str, Json]]:
+    """The rows of a broken index: before the break, and behind it from where the next session key begins."""
     decoder = json.JSONDecoder()
     at, pairs = text.find("{") + 1, []
     while at > 0:
@@ -81,10 +85,12 @@ def _pairs_before_the_cut(text: str) -> list[tuple[str, Json]]:
             key, at = decoder.raw_decode(text, _skip(text, at))
             at = _skip(text, at)
             if not isinstance(key, str) or text[at : at + 1] != ":":
-                break
+                raise ValueError("no row")
             entry, at = decoder.raw_decode(text, _skip(text, at + 1))
         except (ValueError, RecursionError):
-            break
+            behind = _ROW.search(text, at)
+            at = behind.start() if behind else 0
+            continue
         if isinstance(entry, dict):
             pairs.append((key, entry))
     return pairs

@@ -45,17 +45,22 @@ class _Copied:
 def transcript_closed(ledger: Ledger, reading: Reading, *, header_id: str = "") -> None:
     """Store what was gathered of a file, divide it into strands, and note its findings."""
     file = reading.file
-    path, kind, known = ledger.db.execute("SELECT path, kind, facts FROM file WHERE id = ?", (file,)).fetchone()
+    sql = "SELECT path, kind, part, facts FROM file WHERE id = ?"
+    path, kind, part, known = ledger.db.execute(sql, (file,)).fetchone()
     facts = json.loads(known) | reading.facts() | {"repeated": 0}
     if kind in TRANSCRIPTS:
         if not reading.is_linear:
             branches_made(ledger, file, reading.strand)
             facts["repeated"] = ledger.one("SELECT count(*) FROM line WHERE file = ? AND strand = ?", file, DUPLICATE)
         stretches_made(ledger, file, reading.strand, reading.resets)
+    reading.divide()
     sql = "UPDATE file SET header_id = ?, header = ?, facts = ? WHERE id = ?"
     ledger.db.execute(sql, (header_id or reading.header_id, reading.header_raw, json.dumps(facts), file))
     if kind in TRANSCRIPTS:
+        is_queue = (part or "").startswith("session_pending_inputs/")  # never had a header
         for code, detail in _wrong(ledger, reading, file):
+            if code == "header-missing" and is_queue:
+                continue
             ledger.finding(code, path, session_id=header_id or reading.header_id, detail=detail)
 
 

@@ -27,7 +27,9 @@ CREATE INDEX bad_of_file ON bad(file);
 CREATE INDEX strand_of_file ON strand(file);
 CREATE TABLE finding(id INTEGER PRIMARY KEY, code TEXT, path TEXT, session_key TEXT, session_id TEXT, detail TEXT);
 CREATE TABLE words(session TEXT, digest BLOB, PRIMARY KEY(session, digest)) WITHOUT ROWID;
-CREATE TABLE run(id TEXT PRIMARY KEY, session TEXT, session_key TEXT, prompt TEXT, answer TEXT, by TEXT, at TEXT, file INTEGER);
+CREATE TABLE run(id TEXT PRIMARY KEY, session TEXT, session_key TEXT, prompt TEXT DEFAULT '', answer TEXT DEFAULT '', by TEXT DEFAULT '',
+    at TEXT, file INTEGER, turn TEXT DEFAULT '', before TEXT DEFAULT '');
+CREATE INDEX run_of_session ON run(session, at);
 """
 _PRAGMAS = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-32000; PRAGMA temp_store=FILE;"
 

@@ -112,7 +112,8 @@ def parsed(raw: bytes) -> tuple[Any, str]:
     """The JSON value of a line, and why there is none.
 
     Returns:
-        (value, ""), or (None, "bad-utf8" | "bad-json").
+        (value, ""), or (None, "bad-utf8" | "bad-json"). JSON that Python does not follow, of endless depth or digits, is an object of
+        which nothing is known.
     """
     try:
         text = str(raw, "utf-8")
@@ -120,5 +121,7 @@ def parsed(raw: bytes) -> tuple[Any, str]:
         return None, "bad-utf8"
     try:
         return json.loads(text), ""
-    except (ValueError, RecursionError):
+    except json.JSONDecodeError:
         return None, "bad-json"
+    except (ValueError, RecursionError):
+        return {}, ""

@@ -22,10 +22,18 @@ def lock_is_live(place: str | bytes, modified: float) -> bool:
         return False
     try:
         with opened(place) as stream:
-            pid = json.loads(stream.read(4096)).get("pid")
-        os.kill(int(pid), 0)
+            return process_lives(json.loads(stream.read(4096)).get("pid"))
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return False
+
+
+def process_lives(pid: object) -> bool:
+    """Whether what a lock gives as its process is the number of a living one."""
+    try:
+        number = int(str(pid))
+        os.kill(number, 0)
     except PermissionError:
         return True
-    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+    except (OSError, ValueError, OverflowError):
         return False
-    return int(pid) > 0
+    return number > 0

@@ -99,11 +99,14 @@ def _message(message: Json) -> Said:
             "name": message.get("toolName"),
             "callId": message.get("toolCallId"),
             "isError": message.get("isError"),
+            "recovered": message.get("recovered"),
         }
         return Said(EntryKind.TOOL_RESULT, None, text, _data(facts))
     if role == "bashExecution":
         words = f"$ {message.get('command') or ''}\n{message.get('output') or text}"
-        return Said(EntryKind.TOOL_RESULT, None, storable(words), _data({"name": "bash"}))
+        return Said(
+            EntryKind.TOOL_RESULT, None, storable(words), _data({"name": "bash", "recovered": message.get("recovered")})
+        )
     if role in ("branchSummary", "compactionSummary"):
         return Said(EntryKind.COMPACTION, Role.SYSTEM, storable(str(message.get("summary") or text)), _data({}))
     return _note(str(role or "message"), text or message)
@@ -113,9 +116,10 @@ def _answer(message: Json, text: str) -> Said:
     calls = [part for part in _parts(message) if part.get("type") == "toolCall"]
     words = "\n".join(f"{call.get('name')} {_json(call.get('arguments'))}" for call in calls)
     if calls and not text.strip():
-        return Said(EntryKind.TOOL_CALL, None, storable(words), _data({"name": str(calls[0].get("name"))}))
+        facts: Json = {"name": str(calls[0].get("name")), "recovered": message.get("recovered")}
+        return Said(EntryKind.TOOL_CALL, None, storable(words), _data(facts))
     stop = message.get("stopReason")
-    facts: Json = {"state": _STATES.get(str(stop), "final"), "model": message.get("model")}
+    facts = {"state": _STATES.get(str(stop), "final"), "model": message.get("model")}
     facts |= {"backend": message.get("provider"), "recovered": message.get("recovered")}
     if stop == "error":
         facts["error"] = {"kind": "agent_failed", "message": storable(str(message.get("errorMessage") or ""))[:2000]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -18,6 +18,7 @@ class FileKind(StrEnum):
     BACKUP = "backup"
     CHECKPOINT = "checkpoint"
     COLD = "cold-archive"
+    IMPORTED = "imported-original"
     DATABASE = "database"
     DATABASE_SIDE = "database-side-file"
     TRAJECTORY = "trajectory"
@@ -32,7 +33,15 @@ class FileKind(StrEnum):
 
 
 TRANSCRIPTS = frozenset(
-    {FileKind.TRANSCRIPT, FileKind.RESET, FileKind.DELETED, FileKind.BACKUP, FileKind.CHECKPOINT, FileKind.COLD}
+    {
+        FileKind.TRANSCRIPT,
+        FileKind.IMPORTED,
+        FileKind.RESET,
+        FileKind.DELETED,
+        FileKind.BACKUP,
+        FileKind.CHECKPOINT,
+        FileKind.COLD,
+    }
 )
 LINED = TRANSCRIPTS | {FileKind.TRAJECTORY}
 
@@ -46,7 +55,7 @@ class Name:
         agent: whose, by the directory.
         base: the name before `.jsonl`, by which files of one transcript belong together.
         stamp: when it was put aside, by its name.
-        own_id: the uuid of a checkpoint file.
+        own_id: the uuid of a checkpoint file, one that was renamed too.
         is_zstd: compressed.
     """
 
@@ -58,12 +67,18 @@ class Name:
     is_zstd: bool = False
 
 
+# Directories that programs fill with parts of themselves; a store has tens of thousands of such files, and no conversation lies in them.
+PARTS = frozenset({"node_modules", "plugin-runtime-deps", ".git", ".venv", "site-packages", "__pycache__"})
+
 UUID_TEXT = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 _UUID = re.compile(UUID_TEXT)
-_AGENT = re.compile(r"(?:^|/)agents/([^/]+)/")
+_AGENT = re.compile(r"(?<![^/])agents/(?=(?!sessions/)([^/]+)/)")
 _ASIDE = re.compile(r"^(?P<base>.+?)\.jsonl\.(?P<how>reset|deleted|bak)[.-](?P<rest>.+)$")
 _CHECKPOINT = re.compile(rf"^(?P<base>.+?)\.checkpoint\.(?P<own>{UUID_TEXT})\.jsonl$")
 _STAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d)[-:](\d\d)[-:](\d\d)(?:[.-](\d{1,6}))?Z?")
+# what the import of 2026.9 put aside: `<key, written otherwise>.<its former name>.imported-<epoch ms>`
+_IMPORTED = re.compile(r"^(?P<name>.+)\.imported-(?P<at>\d+)$")
+_FORMER = re.compile(rf"^.*?\.(?P<name>(?:\d{{4}}-\d\d-\d\dT[\d-]+Z_)?{UUID_TEXT}.*|sessions\.json)$")
 _HOW = {"reset": FileKind.RESET, "deleted": FileKind.DELETED, "bak": FileKind.BACKUP}
 
 
@@ -72,6 +87,8 @@ def named(path: str, root_hint: str = "") -> Name:
     agents = _AGENT.findall(f"{root_hint.strip('/')}/{path}")
     agent = agents[-1] if agents else "main"
     file = path.rsplit("/", 1)[-1]
+    if match := _IMPORTED.match(file):
+        return _imported(match, path, root_hint)
     plain = file.removesuffix(".zst")
     is_zstd = plain != file
     where = f"/{root_hint.strip('/')}/{path}"
@@ -81,13 +98,22 @@ def named(path: str, root_hint: str = "") -> Name:
     if match := _CHECKPOINT.match(plain):
         return Name(FileKind.CHECKPOINT, agent, match["base"], None, match["own"].lower(), is_zstd)
     if match := _ASIDE.match(plain):
-        inner = match["base"].split(".checkpoint.")[0]
-        return Name(_aside_kind(match), agent, inner, stamped(match["rest"]), "", is_zstd)
+        base, _, own_id = match["base"].partition(".checkpoint.")
+        return Name(_aside_kind(match), agent, base, stamped(match["rest"]), own_id.lower(), is_zstd)
     if plain.endswith(".jsonl"):
         kind = FileKind.CRON_RUNS if "/cron/runs/" in where else FileKind.TRANSCRIPT
         kind = FileKind.COLD if "/cold/" in where and kind is FileKind.TRANSCRIPT else kind
         return Name(kind, agent, plain.removesuffix(".jsonl"), None, "", is_zstd)
     return Name(FileKind.CRON if "/cron/" in where else FileKind.OTHER, agent, "", is_zstd=is_zstd)
+
+
+def _imported(match: re.Match[str], path: str, root_hint: str) -> Name:
+    """A file that the import into the database put aside is what it was, and no longer in use."""
+    former = _FORMER.match(match["name"])
+    directory = path.rpartition("/")[0]
+    was = named(f"{directory}/{former['name'] if former else match['name']}".lstrip("/"), root_hint)
+    kind = {FileKind.TRANSCRIPT: FileKind.IMPORTED, FileKind.INDEX: FileKind.INDEX_BACKUP}.get(was.kind, was.kind)
+    return replace(was, kind=kind, stamp=was.stamp or moment(int(match["at"])))
 
 
 def _aside_kind(match: re.Match[str]) -> FileKind:
@@ -108,10 +134,10 @@ def _special(plain: str, where: str) -> FileKind | None:  # noqa: PLR0911 - one 
         return FileKind.INDEX
     if plain.startswith("sessions.json."):
         return FileKind.INDEX_BACKUP
-    if plain.endswith(".sqlite") and plain.startswith("openclaw-agent"):
-        return FileKind.DATABASE
     if plain.endswith((".sqlite-wal", ".sqlite-shm", ".sqlite-journal")):
         return FileKind.DATABASE_SIDE
+    if plain.startswith("openclaw-agent") and ".sqlite" in plain:
+        return FileKind.DATABASE
     return None
 
 
@@ -141,6 +167,19 @@ def moment(milliseconds: Any) -> datetime.datetime | None:
     except (ValueError, OverflowError, OSError):
         return None
     return at if 1971 <= at.year < 2200 else None
+
+
+def parts_of(path: str) -> str:
+    """The topmost directory of a program's parts that a path lies in, with a `/` behind it; "" for none."""
+    folders = path.split("/")[:-1]
+    found = next((number for number, name in enumerate(folders, 1) if name in PARTS), 0)
+    return "/".join(folders[:found]) + "/" if found else ""
+
+
+def is_surely_transcript(path: str, root_hint: str = "") -> bool:
+    """Whether a `.jsonl` file is a transcript by where it lies or what it is called; any other must look like one."""
+    where = f"/{root_hint.strip('/')}/{path}"
+    return "/sessions/" in where or bool(_UUID.search(path.rsplit("/", 1)[-1]))
 
 
 def uuid_in(text: str) -> str:

@@ -8,20 +8,29 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from sessions_app.rescue.choice import wanted
 from sessions_app.rescue.currents import currents_marked
-from sessions_app.rescue.keys import UNFILED, Transcript, transcripts_of
-from sessions_app.rescue.names import FileKind, moment
+from sessions_app.rescue.headers import Headers, headers_apart
+from sessions_app.rescue.keys import transcripts_of
+from sessions_app.rescue.names import FileKind
 from sessions_app.rescue.scan import Store
 from sessions_app.rescue.sharing import Position, Sharing
+from sessions_app.rescue.slices import slices_joined
 from sessions_app.rescue.strands import Fate, Stored, Strand
+from sessions_app.rescue.strands_of_file import strands_of, turn_of
+from sessions_app.rescue.transcripts import Transcript
 
 NAMESPACE = uuid.UUID("7c1bd5c0-5a35-5d7a-9a7e-8d0f6b7b1c55")
-_ORDER = [FileKind.TRANSCRIPT, FileKind.COLD, FileKind.RESET, FileKind.DELETED, FileKind.BACKUP, FileKind.CHECKPOINT]
 
 
 @dataclass
 class Plan:
-    """Strands in the order in which they are adopted, and the trie that says where each line lies."""
+    """Strands in the order in which they are adopted, and the trie that says where each line lies.
+
+    Attributes:
+        lone_headers: of files that open no session, by file: headers that differ from those of all that do. They are kept with the file.
+        known_headers: digests of those among them that are stored already.
+    """
 
     store: Store
     sharing: Sharing
@@ -33,6 +42,8 @@ class Plan:
     adopted: set[tuple[str, str]] = field(default_factory=set)
     stored_ids: set[tuple[str, str]] = field(default_factory=set)
     stored_empty: list[int] = field(default_factory=list)
+    lone_headers: dict[int, bytes] = field(default_factory=dict)
+    known_headers: set[bytes] = field(default_factory=set)
 
     def add(self, strand: Strand) -> None:
         """Take a strand whose fate is known."""
@@ -55,6 +66,7 @@ def planned(
     agent: str = "",
     key: str = "",
     keys: frozenset[str] = frozenset(),
+    headers: Headers | None = None,
 ) -> Plan:
     """Plan the adoption of a store that was read.
 
@@ -62,27 +74,24 @@ def planned(
         store: from `scan.store_read`; asked once.
         stored: what was adopted earlier, parents first.
         taken: session ids that are used by something else.
-        agent: only this one; one that the store does not have is left to the caller.
-        key: only this one; under a key that the store does not have everything is filed.
-        keys: only these, where any are given.
+        agent, key, keys: only these; see `choice.wanted`.
+        headers: those that are stored.
+
+    Raises:
+        NotFoundError: the store has no such agent or key.
     """
     transcripts = transcripts_of(store)
     currents_marked(store, transcripts)
     plan = Plan(store, Sharing(store.ledger), transcripts)
     _seeded(plan, stored)
-    agents, known = {each.agent for each in transcripts}, {each.key or _unfiled(each) for each in transcripts}
-    wanted = [each for each in transcripts if agent not in agents or each.agent == agent]
-    wanted = [each for each in wanted if key not in known or (each.key or _unfiled(each)) == key]
-    wanted = [each for each in wanted if not keys or (each.key or _unfiled(each)) in keys]
-    strands = [strand for each in wanted for strand in _strands_of(store, each)]
-    if key and key not in known:
-        for strand in strands:
-            strand.key, strand.is_current = key, strand.is_current and len(strands) == 1
-    strands.sort(key=_turn)
+    strands = [strand for each in wanted(store, transcripts, agent, key, keys) for strand in strands_of(store, each)]
+    slices_joined(store.ledger, strands)
+    strands.sort(key=turn_of)
     ids = set(taken) | {each.session_id for each in plan.stored.values() if each.session_id is not None}
     for strand in strands:
         _placed(plan, strand, ids)
         plan.add(strand)
+    plan.lone_headers, plan.known_headers = headers_apart(store.ledger, plan.strands, headers or Headers())
     return plan
 
 
@@ -105,70 +114,59 @@ def _seeded(plan: Plan, stored: Iterable[Stored]) -> None:
             plan.stored_empty.append(strand)
 
 
-def _strands_of(store: Store, about: Transcript) -> list[Strand]:
-    counts = dict(store.ledger.rows("SELECT strand, count(*) FROM line WHERE file = ? GROUP BY strand", about.file))
-    found = []
-    sql = "SELECT id, part, parent_no FROM strand WHERE file = ? ORDER BY id"
-    for number, part, parent_no in list(store.ledger.rows(sql, about.file)):
-        strand = Strand(number, about, part, counts.get(number, 0), about.key or _unfiled(about), parent_no=parent_no)
-        strand.is_current = about.is_current and part == "main" and ":cron:" not in strand.key
-        _ended(store, strand)
-        found.append(strand)
-    return found
-
-
-def _unfiled(about: Transcript) -> str:
-    return f"agent:{about.agent}:{UNFILED}"
-
-
-def _ended(store: Store, strand: Strand) -> None:
-    """Why and when it stepped aside."""
-    about = strand.about
-    last = moment(about.facts.get("lastAt"))
-    strand.end_reason, strand.ended_at = "reset", about.stamp or last
-    if strand.part == "stretch":
-        strand.ended_at = moment(store.ledger.facts("strand", strand.number).get("endedAt")) or last
-    elif strand.part == "branch" or (about.key_by == "checkpoint" and about.kind is FileKind.TRANSCRIPT):
-        strand.end_reason = "restore"
-    elif about.kind in (FileKind.DELETED, FileKind.COLD):
-        strand.end_reason = "deleted" if about.kind is FileKind.DELETED else "idle"
-
-
-def _turn(strand: Strand) -> tuple[bool, bool, bool, bool, int, int, int]:
-    """Sources before forks, whole transcripts before branches, what is current before archives, the longer before the shorter."""
-    about = strand.about
-    rank = _ORDER.index(about.kind) if about.kind in _ORDER else len(_ORDER)
-    is_fork = bool(about.facts.get("parentSession"))
-    is_main = strand.part in ("main", "stretch")
-    return (not is_main, is_fork, not about.is_current, strand.part == "branch", rank, -strand.lines, strand.number)
-
-
 def _placed(plan: Plan, strand: Strand, ids: set[UUID]) -> None:
-    sharing, about = plan.sharing, strand.about
+    sharing = plan.sharing
     start = _parent_position(plan, strand)
     at = sharing.place(strand.number, strand.lines, start)
     strand.skip = sum(piece.lines for piece in sharing.pieces[strand.number])
     strand.new_lines, strand.start = strand.lines - strand.skip, at
-    if about.kind is FileKind.TRAJECTORY and strand.part != "recovered":
-        strand.fate = Fate.TRACE if strand.new_lines else Fate.DUPLICATE
-    elif not strand.lines and not (strand.is_current and about.facts.get("hasHeader")):
-        strand.fate = Fate.EMPTY
-    elif (same := _begun_before(plan, strand, at)) is not None:
-        strand.fate = Fate.EXTENDS if strand.new_lines else Fate.DUPLICATE
+    if not _is_trace(strand) and (same := _begun_before(plan, strand, at)) is not None:
         strand.stored, strand.session_id = same.number, same.session_id
-    elif strand.new_lines == 0 and not (strand.is_current and not _is_whole(plan, strand, at)):
-        strand.fate = Fate.DUPLICATE
-    elif strand.new_lines and not strand.is_current and _is_contained(plan, strand):
-        strand.fate, strand.new_lines = Fate.DUPLICATE, 0
-    else:
-        strand.fate = Fate.NEW
+    strand.fate = _fate(plan, strand, at, goes_on=_goes_on(strand, start, at))
+    if strand.fate is Fate.DUPLICATE and strand.stored is None:
+        strand.new_lines = 0
     if strand.fate is Fate.NEW:
         _identified(plan, strand, ids)
+    elif strand.is_joined and strand.before is not None:
+        strand.session_id = strand.before.session_id
     if strand.fate in (Fate.NEW, Fate.EXTENDS, Fate.TRACE):
         sharing.own(strand.number, strand.lines, at)
 
 
+def _fate(plan: Plan, strand: Strand, at: Position | None, *, goes_on: bool) -> Fate:
+    """What becomes of a strand whose last shared line lies at a position."""
+    about = strand.about
+    if _is_trace(strand):
+        return Fate.TRACE if strand.new_lines else Fate.DUPLICATE
+    if not strand.lines and not (strand.is_current and about.facts.get("hasHeader")):
+        return Fate.EMPTY
+    if strand.stored is not None or (strand.new_lines and goes_on):
+        return Fate.EXTENDS if strand.new_lines else Fate.DUPLICATE
+    if strand.part == "recovered" and not strand.skip and _is_known_whole(plan, about):
+        return Fate.DUPLICATE
+    if strand.new_lines == 0 and not (strand.is_current and not _is_whole(plan, strand, at)):
+        return Fate.DUPLICATE
+    if strand.new_lines and not strand.is_current and _is_contained(plan, strand):
+        return Fate.DUPLICATE
+    return Fate.NEW
+
+
+def _is_trace(strand: Strand) -> bool:
+    return strand.about.kind is FileKind.TRAJECTORY and strand.part != "recovered"
+
+
+def _goes_on(strand: Strand, start: Position | None, at: Position | None) -> bool:
+    """Whether a slice goes behind the one before it, which is stored with this plan too."""
+    before = strand.before
+    return before is not None and before.fate in (Fate.NEW, Fate.EXTENDS) and start is not None and at == start
+
+
 def _parent_position(plan: Plan, strand: Strand) -> Position | None:
+    if strand.before is not None and not plan.sharing.is_begun(strand.number):
+        start = plan.sharing.position(strand.before.number, strand.before.lines)
+        if start is not None:
+            plan.sharing.join(strand.number, start)
+        return start
     if strand.parent_no is None:
         return None
     ledger, file = plan.store.ledger, strand.about.file
@@ -185,9 +183,22 @@ def _begun_before(plan: Plan, strand: Strand, at: Position | None) -> Stored | N
         return earlier
     for number in plan.stored_empty:
         owner, stored = plan.sharing.owners[number], plan.stored[number]
-        if owner.start == at and _is_same(stored, strand.about) and _has_session(stored):
-            return stored if strand.part == "main" else None
+        if owner.start == at and _is_same(stored, strand.about) and _has_session(stored) and _is_part(stored, strand):
+            return stored
     return None
+
+
+def _is_part(earlier: Stored, strand: Strand) -> bool:
+    """Whether both are of the same part of a transcript: an adoption that was killed leaves a branch without its lines."""
+    parts = ("branch", "stretch", "recovered", "pending")
+    return strand.part == earlier.kind if strand.part in parts else earlier.kind not in parts
+
+
+def _is_known_whole(plan: Plan, about: Transcript) -> bool:
+    """Whether a session whose transcript is gone from the store was adopted when it was there."""
+    return bool(about.facts.get("isGone")) and any(
+        _is_same(stored, about) and _has_session(stored) for stored in plan.stored.values()
+    )
 
 
 def _has_session(earlier: Stored) -> bool:
@@ -222,7 +233,8 @@ def _identified(plan: Plan, strand: Strand, ids: set[UUID]) -> None:
     """The id it had, when that is a uuid and free; else one that a repeat would make again."""
     wanted: UUID | None = None
     with suppress(ValueError):
-        wanted = UUID(strand.about.session_id) if strand.part == "main" else None
+        is_whole = strand.part == "main" or bool(strand.about.facts.get("isGone"))
+        wanted = UUID(strand.about.session_id) if is_whole else None
     first = next(plan.sharing.digests(strand.number, strand.skip), b"").hex()
     seed, step = f"{strand.about.agent}/{strand.about.session_id}/{strand.part}/{first}", 0
     strand.kept_id = wanted is not None and wanted not in ids

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import re
 from dataclasses import dataclass
 from uuid import UUID
 
 from sessions_app.rescue.index import Row, base_of
 from sessions_app.rescue.messages import storable
-from sessions_app.rescue.names import FileKind, moment
+from sessions_app.rescue.names import UUID_TEXT, moment
 from sessions_app.rescue.plan import Plan
 from sessions_app.rescue.sharing import Position
 from sessions_app.rescue.strands import Fate, Strand
@@ -16,6 +17,7 @@ from sessions_app.values import Json
 
 _FACTS = ("reason", "tokensBefore", "tokensAfter", "summary")
 LABEL_MAX_CHARS = 200
+_UUID = re.compile(UUID_TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +36,20 @@ class Point:
 def points_of(plan: Plan) -> list[Point]:
     """Every checkpoint that can be placed, and findings for those that cannot."""
     files = {
-        (strand.about.agent, strand.about.path.rsplit("/", 1)[-1].removesuffix(".jsonl")): strand
+        (strand.about.agent, f"{strand.about.base}.checkpoint.{strand.about.own_id}"): strand
         for strand in plan.strands
-        if strand.about.kind is FileKind.CHECKPOINT and strand.part == "main"
+        if strand.about.own_id and strand.part == "main"
     }
+    there = {(each.agent, f"{each.base}.checkpoint.{each.own_id}") for each in plan.transcripts if each.own_id}
     found: dict[UUID, Point] = {}
     known: set[int] = set()
     for row in plan.store.rows:
         for record in row.checkpoints:
-            snapshot = files.get((row.agent, _snapshot(record)))
+            name = _snapshot(record)
+            snapshot = files.get((row.agent, name))
+            if name and row.is_primary and (row.agent, name) not in there:
+                about = {"key": row.key, "session_id": str(record.get("sessionId") or "")[:100]}
+                plan.store.ledger.finding("checkpoint-snapshot-missing", detail=name, **about)
             if snapshot is not None:
                 known.add(snapshot.number)
             point = _recorded(plan, row, record, snapshot)
@@ -57,13 +64,10 @@ def points_of(plan: Plan) -> list[Point]:
 
 
 def _recorded(plan: Plan, row: Row, record: Json, snapshot: Strand | None) -> Point | None:
-    about = {"key": row.key, "session_id": str(record.get("sessionId") or "")[:100]}
     try:
         checkpoint_id = UUID(str(record.get("checkpointId")))
     except ValueError:
         return None
-    if snapshot is None and row.is_primary:
-        plan.store.ledger.finding("checkpoint-snapshot-missing", detail=_snapshot(record), **about)
     position = plan.sharing.position(snapshot.number, snapshot.lines) if snapshot is not None else None
     position = position or _by_leaf(plan, record)
     if position is None:
@@ -80,7 +84,7 @@ def _lost(plan: Plan, strand: Strand) -> Point | None:
     about = strand.about
     plan.store.ledger.finding("checkpoint-metadata-lost", about.path, key=about.key, session_id=about.session_id)
     position = plan.sharing.position(strand.number, strand.lines)
-    if position is None or not about.own_id:
+    if position is None or not _UUID.fullmatch(about.own_id):
         return None
     made = moment(about.facts.get("lastAt"))
     return Point(UUID(about.own_id), strand.key, position, "Found as a snapshot without a record", False, made, {})
@@ -89,7 +93,8 @@ def _lost(plan: Plan, strand: Strand) -> Point | None:
 def _snapshot(record: Json) -> str:
     before = record.get("preCompaction")
     file = before.get("sessionFile") if isinstance(before, dict) else None
-    return base_of(file) if isinstance(file, str) else ""
+    base, mark, own_id = base_of(file if isinstance(file, str) else "").partition(".checkpoint.")
+    return f"{base}{mark}{own_id.lower()}"
 
 
 def _by_leaf(plan: Plan, record: Json) -> Position | None:

@@ -157,6 +157,9 @@ class Reading:
         if kind == "reset":
             self.resets.append((no, str(value.get("timestamp") or ""), str(value.get("reason") or "reset")))
 
+    def divide(self) -> None:
+        """Divide what was read into strands where it holds several of something; a transcript is divided as a tree."""
+
     def facts(self) -> Json:
         """What was gathered, as JSON."""
         types = {name[5:]: n for name, n in self.counts.items() if name.startswith("type:")}
@@ -174,6 +177,7 @@ class Reading:
             "firstWords": words_of(self.first),
             "lastWords": words_of(self.last),
             "startedAt": _time_text(started, self.first_at),
+            "firstAt": _time_text(self.first_at),
             "lastAt": _time_text(self.last_at, started),
             "hasHeader": self.header is not None,
             "cut": self.cut,

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from sessions_app.rescue.databases import database_read
-from sessions_app.rescue.index import INDEX_MAX_BYTES, Row, agent_of, index_rows
+from sessions_app.rescue.index import INDEX_MAX_BYTES, Row, index_rows
 from sessions_app.rescue.intake import lines_read, transcript_closed
 from sessions_app.rescue.ledger import Ledger
 from sessions_app.rescue.lines import BrokenStreamError, Unpacked, parsed, raw_lines
+from sessions_app.rescue.looks import looks_like_transcript
 from sessions_app.rescue.messages import storable
-from sessions_app.rescue.names import LINED, TRANSCRIPTS, FileKind, Name, named
+from sessions_app.rescue.names import LINED, TRANSCRIPTS, FileKind, Name, is_surely_transcript, named, parts_of
 from sessions_app.rescue.places import Found, directory_checked, files_below, opened
 from sessions_app.rescue.reading import Reading
-from sessions_app.rescue.trajectories import TraceReading, lost_turns
+from sessions_app.rescue.recovered import turns_recovered
+from sessions_app.rescue.trajectories import TraceReading
 from sessions_app.values import Json
 
 Progress = Callable[[int, int, str], None]
@@ -72,8 +74,11 @@ def store_read(path: str | Path, progress: Progress = _silent) -> Store:
 
 def _all_read(store: Store, progress: Progress) -> None:
     ledger = store.ledger
-    numbers = [(_noted(store, found), found) for found in files_below(store.root)]
-    names = {number: named(found.path, str(store.root)) for number, found in numbers}
+    numbers, names = [], {}
+    for found in files_below(store.root):
+        name = _name_of(store, found)
+        numbers.append((_noted(store, found, name), found))
+        names[numbers[-1][0]] = name
     total, done = sum(found.size for _, found in numbers), 0
     keeps_words = any(name.kind in {FileKind.TRAJECTORY, FileKind.DATABASE} for name in names.values())
     order = [FileKind.INDEX, FileKind.INDEX_BACKUP, FileKind.TEMP]
@@ -86,14 +91,36 @@ def _all_read(store: Store, progress: Progress) -> None:
             )
         done += found.size
         progress(done, total, found.path)
-    _recovered(ledger)
+    _older_rows_used(store)
+    turns_recovered(ledger)
 
 
-def _noted(store: Store, found: Found) -> int:
+def _older_rows_used(store: Store) -> None:
+    """Where an agent has no rows any more, those of its older indexes count: an unreadable index is overwritten with an empty one."""
+    there = {row.agent for row in store.rows if row.is_primary}
+    older = {row.agent for row in store.rows if row.entry} - there
+    for number, row in enumerate(store.rows):
+        if row.entry and row.agent in older:
+            store.rows[number] = replace(row, is_primary=True, is_older=True)
+    for agent in sorted(older):
+        store.ledger.finding("older-index-used", detail=f"agent {agent}")
+
+
+def _name_of(store: Store, found: Found) -> Name:
+    """What a file is; one that is only called like a transcript must look like one."""
     name = named(found.path, str(store.root))
+    if name.kind is not FileKind.TRANSCRIPT or found.problem or is_surely_transcript(found.path, str(store.root)):
+        return name
+    try:
+        return name if looks_like_transcript(found.place, is_zstd=name.is_zstd) else Name(FileKind.OTHER, name.agent)
+    except OSError:
+        return name
+
+
+def _noted(store: Store, found: Found, name: Name) -> int:
     kind = FileKind.OTHER if found.problem else name.kind
     stamp = name.stamp.isoformat() if name.stamp else None
-    if found.problem:
+    if found.problem and not (name.kind is FileKind.OTHER and parts_of(found.path)):
         store.ledger.finding(found.problem, found.path)
     return store.ledger.add(
         "file",
@@ -192,8 +219,9 @@ def _index_read(store: Store, found: Found, name: Name) -> None:
 
 def _database(store: Store, number: int, found: Found, name: Name) -> None:
     rows, windows = database_read(store.ledger, number, Path(os.fsdecode(found.place)), name.agent, found.path)
-    store.rows += rows
-    store.windows |= windows
+    is_primary = found.path.endswith(".sqlite")
+    store.rows += rows if is_primary else [replace(row, is_primary=False) for row in rows]
+    store.windows = (store.windows | windows) if is_primary else (windows | store.windows)
 
 
 def _cron_runs(store: Store, found: Found, name: Name) -> None:
@@ -208,29 +236,3 @@ def _cron_runs(store: Store, found: Found, name: Name) -> None:
                 store.rows.append(
                     Row(name.agent, storable(key), storable(session), storable(session), is_primary=False)
                 )
-
-
-def _recovered(ledger: Ledger) -> None:
-    """Turns that only a trace has become a transcript of their own, in a spool file."""
-    for session, key, lines in list(lost_turns(ledger)):
-        spool = ledger.spool()
-        spool.write_bytes(b"".join(line + b"\n" for line in lines))
-        file = ledger.add(
-            "file",
-            path=f"recovered/{session}",
-            part="recovered",
-            agent=agent_of(key),
-            kind=str(FileKind.TRAJECTORY),
-            base=session,
-            size=0,
-            modified=0.0,
-            place=str(spool),
-            header_id=session,
-            facts={},
-        )
-        strand = ledger.add("strand", file=file, part="recovered", facts={})
-        reading = Reading(ledger, file, strand)
-        with opened(str(spool)) as stream:
-            reading.read(raw_lines(stream))
-        transcript_closed(ledger, reading, header_id=session)
-        ledger.finding("turn-only-in-trajectory", session_id=session, key=key, detail=f"{len(lines)} messages")

@@ -21,7 +21,7 @@ class Position:
     index: int
 
 
-@dataclass
+@dataclass(slots=True)
 class Owner:
     """A strand whose lines are stored, from `start` on: `lines` of them, after `skip` that others own."""
 
@@ -49,6 +49,7 @@ class Sharing:
     ledger: Ledger
     owners: dict[int, Owner] = field(default_factory=dict)
     pieces: dict[int, list[Piece]] = field(default_factory=dict)
+    _joins: dict[bytes, Position] = field(default_factory=dict)
     _children: dict[Position | None, dict[bytes, int]] = field(default_factory=lambda: defaultdict(dict))
 
     def digests(self, strand: int, skip: int = 0) -> Iterator[bytes]:
@@ -70,9 +71,10 @@ class Sharing:
             Where its last shared line lies; None when nothing is shared. `pieces` says how its lines map; lines after the last
             piece are new and have no owner until `own` is called.
         """
-        at, mine, done = start, self.digests(strand), 0
+        mine, done = self.digests(strand), 0
         pieces: list[Piece] = []
         digest = next(mine, None)
+        at = start if start is not None or digest is None or digest in self._children[None] else self._joins.get(digest)
         while digest is not None:
             owner, index = self._next(at, digest)
             if owner is None:
@@ -86,6 +88,16 @@ class Sharing:
             at = Position(owner.strand, index)
         self.pieces[strand] = pieces
         return at
+
+    def join(self, strand: int, start: Position) -> None:
+        """Remember where a slice begins: what begins like it, as its forks and snapshots do, begins there too."""
+        for digest in self.digests(strand):
+            self._joins.setdefault(digest, start)
+            break
+
+    def is_begun(self, strand: int) -> bool:
+        """Whether some owner begins, at a root, with the first line of a strand."""
+        return next(self.digests(strand), None) in self._children[None]
 
     def _next(self, at: Position | None, digest: bytes) -> tuple[Owner | None, int]:
         """The owner that goes on with a line at a position, and how many of its lines lie before."""

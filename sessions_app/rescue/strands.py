@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
-from sessions_app.rescue.keys import Transcript
 from sessions_app.rescue.sharing import Position
+from sessions_app.rescue.transcripts import Transcript
 
 
 class Fate(StrEnum):
@@ -33,6 +34,7 @@ class Stored:
         parent: number of the strand it begins in, and behind which of its own lines.
         digests: of its own lines, in order.
         is_trace: kept beside a session.
+        kind: of its file when it was the main strand of that, else its part.
     """
 
     number: int
@@ -42,11 +44,19 @@ class Stored:
     parent: tuple[int, int] | None
     digests: Iterable[bytes]
     is_trace: bool = False
+    kind: str = ""
 
 
-@dataclass
+@dataclass(slots=True)
 class Strand:
-    """One strand and what becomes of it."""
+    """One strand and what becomes of it.
+
+    Attributes:
+        head, before: of a slice of a session: the first slice, and the one it goes on from.
+        slices: of a first slice: those that go on from it, in order.
+        turn: of a slice: the how manieth it is, from 0.
+        trace_of: of a trace: the session its lines name.
+    """
 
     number: int
     about: Transcript
@@ -64,3 +74,37 @@ class Strand:
     session_id: UUID | None = None
     kept_id: bool = True
     stored: int | None = None
+    head: Strand | None = field(default=None, repr=False, compare=False)
+    before: Strand | None = field(default=None, repr=False, compare=False)
+    slices: list[Strand] = field(default_factory=list, repr=False, compare=False)
+    turn: int = 0
+    trace_of: str = ""
+
+    @property
+    def foreign_id(self) -> str:
+        """The session it was written for, in the words of its source."""
+        return self.trace_of or self.about.session_id
+
+    @property
+    def last(self) -> Strand:
+        """The slice that its session ends with; itself when it was not sliced."""
+        slices = (self.head or self).slices
+        return slices[-1] if slices else self
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether its lines go behind those of the slice before it, into the same session."""
+        return self.fate is Fate.EXTENDS and self.stored is None
+
+    @property
+    def joined(self) -> list[Strand]:
+        """The slices that go into the session it opens, behind it, in order."""
+        return list(itertools.takewhile(lambda each: each.is_joined, (self.head or self).slices[self.turn :]))
+
+    @property
+    def opener(self) -> Strand:
+        """The slice whose session it goes into; itself when it opens one."""
+        opener = self
+        while opener.is_joined and opener.before is not None:
+            opener = opener.before
+        return opener

@@ -12,7 +12,7 @@ from django.db.models import F
 from sessions_app import access
 from sessions_app.access import Action
 from sessions_app.errors import NotFoundError
-from sessions_app.models import AdoptedBlock, AdoptedPlace, AdoptedStrand, Session
+from sessions_app.models import AdoptedBlock, AdoptedPlace, AdoptedSource, AdoptedStrand, Session
 from sessions_app.selectors.wire import wire_time
 from sessions_app.values import Actor, Json
 from sessions_app.values.adoption import PLACE, places_unpacked
@@ -29,6 +29,7 @@ class EarlierStrand:
     parent: tuple[int, int] | None
     is_trace: bool
     lines: int
+    kind: str
 
     def digests(self) -> Iterator[bytes]:
         """The digests of its own lines, in order. One query for each block."""
@@ -42,7 +43,19 @@ def strands_stored() -> Iterator[EarlierStrand]:
     """Every strand adopted so far, parents first. One query."""
     for row in AdoptedStrand.objects.order_by("pk").iterator(chunk_size=500):
         parent = (row.parent_id, row.parent_index) if row.parent_id is not None else None
-        yield EarlierStrand(row.pk, row.session_id, row.agent, row.foreign_id, parent, row.is_trace, row.lines)
+        yield EarlierStrand(
+            row.pk, row.session_id, row.agent, row.foreign_id, parent, row.is_trace, row.lines, row.kind
+        )
+
+
+def headers_stored() -> tuple[list[bytes], list[bytes]]:
+    """The headers that are kept with a strand, and those that are kept with a file. Two queries."""
+    strands = AdoptedStrand.objects.filter(header__isnull=False).values_list("header", flat=True)
+    # not by `accounts__header`: Django would read the header, which is JSON itself
+    files = AdoptedSource.objects.filter(accounts__has_key="header").values_list("accounts", flat=True)
+    return [bytes(header) for header in strands.iterator() if header is not None], [
+        sums["header"].encode() for sums in files.iterator()
+    ]
 
 
 def ids_taken(wanted: Iterable[UUID]) -> set[UUID]:
@@ -96,7 +109,7 @@ def session_origin(actor: Actor, *, session_id: UUID) -> Json:
 
     Returns:
         {sessionKey, sessionId, strands: [{foreignId, foreignKey, kind, isTrace, lines, facts, adoptedAt, places: [{store, path,
-        kind, fate, lines}]}]}; no strands for a session that was not adopted.
+        kind, fate, lines, header?}]}]}; no strands for a session that was not adopted.
 
     Raises:
         NotFoundError: no such session.
@@ -107,6 +120,8 @@ def session_origin(actor: Actor, *, session_id: UUID) -> Json:
     for place in AdoptedPlace.objects.filter(strand__in=strands).select_related("source").order_by("pk"):
         source = place.source
         words = {"store": source.store, "path": source.path, "kind": source.kind, "fate": place.fate}
+        header = source.accounts.get("header")  # one that differs from the session's own
+        words |= {"header": header} if header else {}
         places[place.strand_id].append({**words, "lines": place.lines})
     return {
         "sessionKey": session.conversation.key,
@@ -157,12 +172,22 @@ def _originals(strands: list[AdoptedStrand]) -> Iterator[bytes]:
 def _lines(strand: AdoptedStrand, upto: int) -> Iterator[bytes]:
     if strand.parent is not None and not strand.is_trace:  # a trace goes on from another that is given before it
         yield from _lines(strand.parent, strand.parent_index)
-    blocks = AdoptedBlock.objects.filter(strand=strand, first__lte=upto).order_by("first")
+    for number, line in lines_from(strand, 1):
+        if number > upto:
+            return
+        yield line
+
+
+def lines_from(strand: AdoptedStrand, first: int) -> Iterator[tuple[int, bytes]]:
+    """A strand's own lines from number `first` on, with their numbers. A query for each 20 blocks."""
+    before = (
+        AdoptedBlock.objects.filter(strand=strand, first__lte=first).order_by("-first").values_list("first", flat=True)
+    )
+    blocks = AdoptedBlock.objects.filter(strand=strand, first__gte=before.first() or 1).order_by("first")
     for block in blocks.iterator(chunk_size=20):
         lines = zstandard.ZstdDecompressor().decompress(bytes(block.content))
         at = 0
         for number, place in enumerate(places_unpacked(bytes(block.places)), block.first):
-            if number > upto:
-                return
-            yield lines[at : at + place.size]
+            if number >= first:
+                yield number, lines[at : at + place.size]
             at += place.size + 1

@@ -73,6 +73,7 @@ def archive_json(session: Session) -> Json:
     return {
         "sessionKey": session.conversation.key,
         "title": session.conversation.title,
+        "kind": session.conversation.kind,
         "sessionId": str(session.pk),
         "entries": session.last_seq,
         "messages": session.messages,

@@ -20,7 +20,7 @@ def session_get(actor: Actor, *, session_id: UUID) -> Json:
     """The facts of one session, current or archived. Seven queries.
 
     Returns:
-        {sessionKey, sessionId, title, owner, agent, isCurrent, entries, messages, lastSeq, digest, startedAt, startReason,
+        {sessionKey, sessionId, title, owner, agent, kind, isCurrent, entries, messages, lastSeq, digest, startedAt, startReason,
         startActor, startTrigger, endedAt, endReason, endActor, endTrigger, archivedSeq, archivedDigest, parentSessionId, parentSeq,
         lineage: [{sessionId, fromSeq, toSeq}], branches: [{sessionKey, sessionId, parentSeq}], checkpoints, runs: {state: count},
         damage?: {fromSeq, words}}.
@@ -43,6 +43,7 @@ def session_get(actor: Actor, *, session_id: UUID) -> Json:
         "title": conversation.title,
         "owner": conversation.owner.get_username(),
         "agent": conversation.agent,
+        "kind": conversation.kind,
         "isCurrent": session.pk == conversation.current_session_id,
         "currentSessionId": str(conversation.current_session_id),
         "entries": session.last_seq,

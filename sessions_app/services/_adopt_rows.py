@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import zstandard
@@ -27,6 +27,40 @@ class Tail:
     messages: int = 0
     digest: str = ""
     last_at: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyLines:
+    """Lines with the rows they become, made before the transaction, so that others wait less.
+
+    Attributes:
+        lines: in order.
+        before, after: the session's newest entry before these and after them; the rows only fit behind `before`.
+        rows, seqs: as `entry_rows`; none for a trace.
+        places, content: as `block_packed`.
+    """
+
+    lines: Sequence[AdoptedLine]
+    before: Tail
+    after: Tail
+    rows: list[tuple[Any, ...]]
+    seqs: list[int]
+    places: bytes
+    content: bytes
+
+
+def lines_ready(owner: Any, before: Tail, lines: Sequence[AdoptedLine], *, is_trace: bool = False) -> ReadyLines:
+    """Make the rows of lines.
+
+    Args:
+        owner: the session's id as the engine stores it.
+        before: the session's newest entry.
+        lines: in order.
+        is_trace: they become no entries.
+    """
+    after = replace(before)
+    rows, seqs = ([], [0] * len(lines)) if is_trace else entry_rows(owner, after, lines)
+    return ReadyLines(lines, before, after, rows, seqs, *block_packed(lines, seqs))
 
 
 def entry_rows(owner: Any, tail: Tail, lines: Sequence[AdoptedLine]) -> tuple[list[tuple[Any, ...]], list[int]]:

@@ -78,7 +78,7 @@ def _stored(call: Call, chosen: list[WholeSession], known: dict[str, UUID]) -> l
         The ids of the strands.
     """
     sessions: list[Json] = []
-    strands: list[AdoptedStrand] = []
+    strands: list[Json] = []
     entries: list[tuple[Any, ...]] = []
     seqs: list[list[int]] = []
     for each in chosen:
@@ -89,19 +89,23 @@ def _stored(call: Call, chosen: list[WholeSession], known: dict[str, UUID]) -> l
         sessions.append(_session(call, each, known[each.key], tail))
         strands.append(_strand(each, tail))
     rows_insert(Session, sessions)
-    strands = AdoptedStrand.objects.bulk_create(strands)
+    rows_insert(AdoptedStrand, strands)
+    # the session of each is new, so it has this strand and no other
+    made = AdoptedStrand.objects.filter(session_id__in=[each.session_id for each in chosen])
+    numbers = dict(made.values_list("session_id", "pk"))
+    ids = [numbers[each.session_id] for each in chosen]
     if entries:
         with connection.cursor() as cursor:
             cursor.executemany(INSERT_ENTRY, entries)
     blocks = []
-    for strand, each, its_seqs in zip(strands, chosen, seqs, strict=True):
+    for strand_id, each, its_seqs in zip(ids, chosen, seqs, strict=True):
         if each.lines:
             places, content = block_packed(each.lines, its_seqs)
             count = len(each.lines)
-            words = {"strand_id": strand.pk, "first": 1, "lines": count}
+            words = {"strand_id": strand_id, "first": 1, "lines": count}
             blocks.append({**words, "places": places, "content": content})
     rows_insert(AdoptedBlock, blocks)
-    return [strand.pk for strand in strands]
+    return ids
 
 
 def _session(call: Call, each: WholeSession, conversation_id: UUID, tail: Tail) -> Json:
@@ -125,21 +129,21 @@ def _session(call: Call, each: WholeSession, conversation_id: UUID, tail: Tail) 
     return row
 
 
-def _strand(each: WholeSession, tail: Tail) -> AdoptedStrand:
+def _strand(each: WholeSession, tail: Tail) -> Json:
     strand = each.strand
-    return AdoptedStrand(
-        session_id=each.session_id,
-        source_id=each.source_id,
-        agent=strand.agent,
-        foreign_id=strand.foreign_id,
-        foreign_key=strand.foreign_key,
-        kind=strand.kind,
-        header=strand.header,
-        lines=len(each.lines),
-        messages=tail.messages,
-        facts=strand.facts,
-        created_at=timezone.now(),
-    )
+    return {
+        "session_id": each.session_id,
+        "source_id": each.source_id,
+        "agent": strand.agent,
+        "foreign_id": strand.foreign_id,
+        "foreign_key": strand.foreign_key,
+        "kind": strand.kind,
+        "header": strand.header,
+        "lines": len(each.lines),
+        "messages": tail.messages,
+        "facts": strand.facts,
+        "created_at": timezone.now(),
+    }
 
 
 def _counted(chosen: list[WholeSession]) -> None:

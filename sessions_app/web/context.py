@@ -102,6 +102,8 @@ _SECTIONS = {
     "checkpoint-preview": "archives",
     "person": "people",
     "restart": "operations",
+    "rescue-scan": "rescue",
+    "rescue-upload": "rescue",
     "rescue-job": "rescue",
     "rescue-sessions": "rescue",
     "rescue-files": "rescue",

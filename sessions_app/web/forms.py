@@ -10,7 +10,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from sessions_app.rescue.findings import WORDS
 from sessions_app.rescue.names import FileKind
 from sessions_app.values import AuditType, ConversationKind, Outcome, Trigger
-from sessions_app.web import words
+from sessions_app.web import rescue_words, words
 
 _TEXT = {"class": "input"}
 
@@ -106,7 +106,7 @@ class RescueFileFilter(FilterForm):
     """Filters of the files of a rescue report."""
 
     q = _text("Search")
-    kind = _choice("Kind", [(str(kind), words.RESCUE_FILES[kind]) for kind in FileKind])
+    kind = _choice("Kind", [(str(kind), rescue_words.RESCUE_FILES[kind]) for kind in FileKind])
     agent = _text("Agent")
     key = _text("Session key")
     trouble = forms.BooleanField(label="Only with lines that are not adopted", required=False)

@@ -12,28 +12,29 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from sessions_app.errors import HoldfastError, InvalidParamsError, NotFoundError
 from sessions_app.runtime.rescue_jobs.asking import (
+    disk_used,
     job_again,
     job_cancel,
     job_delete,
     job_seen,
-    jobs_of,
     jobs_seen,
+    may_again,
     scan_ask,
 )
 from sessions_app.runtime.rescue_jobs.job import Job, JobKind, JobState
 from sessions_app.runtime.rescue_jobs.progress import progress_read
-from sessions_app.runtime.rescue_jobs.repairing import repair_facts
+from sessions_app.runtime.rescue_jobs.repairing import repair_facts, undoable, undoing_of
 from sessions_app.runtime.rescue_jobs.report_file import JSON_NAME
 from sessions_app.runtime.rescue_jobs.report_pages import has_report, report_overview
 from sessions_app.values import Json
 from sessions_app.web.formats import file_name
 from sessions_app.web.request import HtmxHttpRequest, actor_of, toast
+from sessions_app.web.rescue_words import RESCUE_FILES
 from sessions_app.web.streams import download
-from sessions_app.web.words import RESCUE_FILES
 
 STORES_SHOWN = 100
 REPAIRS = {JobKind.REPAIR_PLAN, JobKind.REPAIR, JobKind.UNDO}
@@ -50,10 +51,10 @@ def rescue(request: HtmxHttpRequest) -> HttpResponse:
 
 def _rescue(request: HtmxHttpRequest, error: HoldfastError | None = None) -> HttpResponse:
     jobs = jobs_seen(actor_of(request))
-    scans = [job for job in jobs if job.kind is JobKind.SCAN]
+    stores = _stores(jobs)
     context = {
-        "rows": [_row(job, jobs) for job in scans[:STORES_SHOWN]],
-        "more": max(len(scans) - STORES_SHOWN, 0),
+        "rows": [_row(looks, jobs) for looks in stores[:STORES_SHOWN]],
+        "more": max(len(stores) - STORES_SHOWN, 0),
         "reloads": any(job.is_open for job in jobs),
         "upload_max": settings.RESCUE_UPLOAD_MAX_BYTES,
         "path": request.POST.get("path", ""),
@@ -62,20 +63,42 @@ def _rescue(request: HtmxHttpRequest, error: HoldfastError | None = None) -> Htt
     return render(request, "rescue.html", context, status=400 if error else 200)
 
 
-def _row(scan: Job, jobs: list[Job]) -> dict[str, Any]:
-    work = [job for job in jobs if job.of == scan.id]
-    is_read = scan.state is JobState.DONE and has_report(scan)
+def _stores(jobs: list[Job]) -> list[list[Job]]:
+    """The looks at each store, the newest first; every upload is a store of its own."""
+    stores: dict[str, list[Job]] = {}
+    for job in jobs:
+        if job.kind is JobKind.SCAN:
+            stores.setdefault(_store_of(job), []).append(job)
+    return list(stores.values())
+
+
+def _store_of(scan: Job) -> str:
+    return str(scan.id) if scan.upload else f"path {scan.path}"
+
+
+def _row(looks: list[Job], jobs: list[Job]) -> dict[str, Any]:
+    """A store as its newest look found it, with what was done after any look."""
+    newest, ids = looks[0], {look.id for look in looks}
+    work = [job for job in jobs if job.of in ids]
+    adoptions = [job for job in work if job.kind is JobKind.ADOPT and job.state is JobState.DONE]
     return {
-        "job": scan,
-        "found": report_overview(scan) if is_read else None,
+        "job": newest,
+        "looks": len(looks),
+        "found": report_overview(newest) if newest.state is JobState.DONE and has_report(newest) else None,
         "open": next((job for job in work if job.is_open), None),
-        "adopted": any(job.kind is JobKind.ADOPT and job.state is JobState.DONE for job in work),
+        "adopted": "all" if any(_is_of_all(job) for job in adoptions) else "some" if adoptions else "",
     }
 
 
-@require_POST
+def _is_of_all(adoption: Job) -> bool:
+    return not (adoption.wish.get("keys") or adoption.wish.get("agent"))
+
+
+@require_http_methods(["GET", "POST"])
 def scanning(request: HtmxHttpRequest) -> HttpResponse:
-    """Begin to look at a directory."""
+    """Begin to look at a directory; the form stands on the page of all."""
+    if request.method == "GET":
+        return redirect("rescue")
     try:
         job = scan_ask(
             actor_of(request), path=request.POST.get("path", ""), request_id=request.POST.get("request_id", "")
@@ -94,14 +117,18 @@ def job_context(request: HtmxHttpRequest, job: Job, tab: str) -> dict[str, Any]:
     """What every page of a job shows: itself, the scan it belongs to, what was done with it, and its parts."""
     actor = actor_of(request)
     scan = job if job.kind is JobKind.SCAN else job_seen(actor, job.scan_id)
-    work = jobs_of(scan)
+    jobs = jobs_seen(actor)
+    work = [each for each in jobs if each.of == scan.id]
+    looks = next((looks for looks in _stores(jobs) if _store_of(looks[0]) == _store_of(scan)), [])
     return {
         "job": job,
         "scan": scan,
         "work": work,
         "tab": tab,
+        "earlier": [each for each in looks if each.id != scan.id],
         "progress": progress_read(job) if job.is_open else {},
         "is_shut": job.state in _SHUT,
+        "may_again": may_again(job),
         "is_done": job.kind is not JobKind.SCAN,
         "busy": next((each for each in [scan, *work] if each.is_open), None),
         "may_adopt": scan.state is JobState.DONE,
@@ -118,22 +145,27 @@ def rescue_job(request: HtmxHttpRequest, job: UUID) -> HttpResponse:
     if not found.is_open and has_report(found):
         context |= _overview(report_overview(found))
     if found.kind in REPAIRS:
-        context["repair"] = repair_facts(found)
+        context |= {"repair": repair_facts(found), "undone": undoing_of(found, context["work"])}
+    if found.kind is JobKind.SCAN:
+        context |= {"undoable": undoable(context["work"]), "disk": disk_used(found) if found.upload else 0}
     return render(request, "rescue_job.html", context)
 
 
 def _overview(report: Json) -> dict[str, Any]:
     """A report with its parts as widths of a bar of 1,000, and its kinds of files in a fixed order."""
     totals, x, parts = report["totals"], 0.0, []
-    for name in ("adopted", "duplicate", "unreadable", "refused"):
-        width = 1000 * totals[name] / totals["lines"] if totals["lines"] else 0
-        parts.append({"name": name, "x": round(x, 1), "width": round(max(width, 3 if totals[name] else 0), 1)})
+    not_chosen = report.get("notChosen", 0)
+    shown = {**totals, "refused": totals["refused"] - not_chosen, "not-chosen": not_chosen}
+    for name in ("adopted", "duplicate", "unreadable", "refused", "not-chosen"):
+        width = 1000 * shown[name] / totals["lines"] if totals["lines"] else 0
+        parts.append({"name": name, "x": round(x, 1), "width": round(max(width, 3 if shown[name] else 0), 1)})
         x += width
     kinds = [(kind, report["kinds"][kind]) for kind in RESCUE_FILES if kind in report["kinds"]]
     is_whole = totals["lines"] == sum(totals[name] for name in ("adopted", "duplicate", "unreadable", "refused"))
     current = report.get("current", {})
     stayed = [{"sessionKey": key, **each} for key, each in current.items() if not each["moved"] and each.get("why")]
-    return {"report": report, "parts": parts, "kinds": kinds, "is_whole": is_whole, "stayed": stayed}
+    refused = {"refused": shown["refused"], "not_chosen": not_chosen}
+    return {"report": report, "parts": parts, "kinds": kinds, "is_whole": is_whole, "stayed": stayed, **refused}
 
 
 @never_cache

@@ -14,7 +14,7 @@ from sessions_app.runtime.rescue_jobs.adopt_plan import adoption_planned
 from sessions_app.runtime.rescue_jobs.asking import adopt_ask, job_seen
 from sessions_app.runtime.rescue_jobs.job import Job
 from sessions_app.runtime.rescue_jobs.report_pages import report_overview
-from sessions_app.web.request import HtmxHttpRequest, actor_of
+from sessions_app.web.request import HtmxHttpRequest, actor_of, toast
 from sessions_app.web.rescue import job_context, job_url
 
 KEYS_MAX = 1000
@@ -26,6 +26,9 @@ def rescue_adopting(request: HtmxHttpRequest, job: UUID) -> HttpResponse:
     """GET: what would arrive, and under whom. POST: adopt it."""
     actor = actor_of(request)
     scan = job_seen(actor, job_seen(actor, job).scan_id)
+    if request.method == "GET" and "chosen" in request.GET and not request.GET.getlist("key"):
+        toast(request, "Nothing is ticked. Tick the session keys that shall be adopted, or choose Adopt all.")
+        return redirect("rescue-sessions", job=scan.id)
     if request.method == "GET":
         return _plan(request, scan)
     form = request.POST

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -9,10 +11,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from sessions_app.errors import InvalidParamsError
-from sessions_app.runtime.rescue_jobs.asking import job_seen, repair_ask
+from sessions_app.errors import InvalidParamsError, NotFoundError
+from sessions_app.runtime.rescue_jobs.asking import job_seen, jobs_of, repair_ask
 from sessions_app.runtime.rescue_jobs.job import Job, JobKind, JobState
-from sessions_app.runtime.rescue_jobs.repairing import repair_facts
+from sessions_app.runtime.rescue_jobs.repairing import repair_facts, undoing_of
 from sessions_app.values import Actor
 from sessions_app.web.request import HtmxHttpRequest, actor_of
 from sessions_app.web.rescue import job_context, job_url
@@ -25,14 +27,7 @@ def rescue_repairing(request: HtmxHttpRequest, job: UUID) -> HttpResponse:
     actor = actor_of(request)
     scan = job_seen(actor, job_seen(actor, job).scan_id)
     if request.method == "GET":
-        context = {
-            **job_context(request, scan, "repair"),
-            "restore": request.GET.get("restore", ""),
-            "key": request.GET.get("key", ""),
-            "fix_missing": "fix_missing" in request.GET,
-            "adopt_orphans": "adopt_orphans" in request.GET,
-        }
-        return render(request, "rescue_repair.html", context)
+        return render(request, "rescue_repair.html", {**job_context(request, scan, "repair"), **_given(request)})
     form = request.POST
     wish = {
         "restore": form.get("restore", "").strip(),
@@ -43,6 +38,16 @@ def rescue_repairing(request: HtmxHttpRequest, job: UUID) -> HttpResponse:
     }
     asked = repair_ask(actor, JobKind.REPAIR_PLAN, scan, wish=wish, request_id=form.get("request_id", ""))
     return redirect(job_url(asked))
+
+
+def _given(request: HtmxHttpRequest) -> dict[str, Any]:
+    """What the form begins with: what the address says, or what an earlier plan was asked for."""
+    given: dict[str, Any] = {name: request.GET.get(name, "") for name in ("restore", "key")}
+    given |= {name: name in request.GET for name in ("fix_missing", "adopt_orphans")}
+    with suppress(ValueError, NotFoundError):
+        earlier = job_seen(actor_of(request), UUID(request.GET.get("again", "")))
+        given |= {name: earlier.wish.get(name, value) for name, value in given.items()}
+    return given
 
 
 @require_POST
@@ -68,7 +73,9 @@ def rescue_repair_undoing(request: HtmxHttpRequest, job: UUID) -> HttpResponse:
     if done.kind is not JobKind.REPAIR or done.is_open or not backup:
         raise InvalidParamsError("There is nothing of this to undo.")
     scan, request_id = job_seen(actor, done.scan_id), request.POST.get("request_id", "")
-    wish = {"backup": backup, "force": request.POST.get("force") == "true"}
+    if undoing_of(done, jobs_of(scan)) is not None:
+        raise InvalidParamsError("This repair was undone already. Nothing was changed.")
+    wish = {"repair": str(done.id), "backup": backup, "force": request.POST.get("force") == "true"}
     return redirect(job_url(repair_ask(actor, JobKind.UNDO, scan, wish=wish, request_id=request_id)))
 
 

@@ -35,7 +35,7 @@ def rescue_sessions(request: HtmxHttpRequest, job: UUID) -> HttpResponse:
     for group in groups:
         for row in _named(group["sessions"]):
             row["here"] = here.get(row["sessionId"])
-    context = job_context(request, found, "sessions")
+    context = {**job_context(request, found, "sessions"), "any_here": bool(here)}
     return render(request, "rescue_sessions.html", {**context, **_list(request, form, groups, page)})
 
 
@@ -46,6 +46,8 @@ def rescue_files(request: HtmxHttpRequest, job: UUID) -> HttpResponse:
     form = RescueFileFilter(request.GET)
     page = report_files(found, given=form.given(), cursor=cursor_of(request))
     for row in page["files"]:
+        row["notChosen"] = row.get("accounts", {}).get("why", {}).pop("not-asked-for", 0)
+        row["refused"] = row.get("accounts", {}).get("refused", 0) - row["notChosen"]
         row["restorable"] = row["kind"] in RESTORABLE and not row.get("isCurrent") and "#" not in row["path"]
     context = job_context(request, found, "files")
     return render(request, "rescue_files.html", {**context, **_list(request, form, _named(page["files"]), page)})

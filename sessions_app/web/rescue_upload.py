@@ -14,7 +14,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.template.defaultfilters import filesizeformat
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods
 
 from sessions_app import access
 from sessions_app.access import Action
@@ -70,9 +70,11 @@ class StoreUpload(FileUploadHandler):
 
 
 @csrf_exempt  # only until it is decided where the file goes: reading the token reads the file
-@require_POST
+@require_http_methods(["GET", "POST"])
 def uploading(request: HtmxHttpRequest) -> HttpResponse:
-    """Take an archive and begin to look at it."""
+    """Take an archive and begin to look at it; the form stands on the page of all."""
+    if request.method == "GET":
+        return redirect("rescue")
     access.require(actor_of(request), Action.MANAGE)
     length = request.META.get("CONTENT_LENGTH") or "0"
     if int(length) > settings.RESCUE_UPLOAD_MAX_BYTES + _FORM_BYTES:

@@ -8,10 +8,13 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from sessions_app.rescue.messages import stripped
+from sessions_app.selectors.adoption import session_origin
 from sessions_app.selectors.conversations import conversation_get, conversation_list
 from sessions_app.selectors.family import session_family
 from sessions_app.selectors.salvage import gap_end
 from sessions_app.selectors.sessions import session_get
+from sessions_app.selectors.traces import session_traces
 from sessions_app.selectors.transcript import history
 from sessions_app.web.chat import PAGE_ENTRIES
 from sessions_app.web.entries import shown_entries
@@ -61,6 +64,7 @@ def session(request: HtmxHttpRequest, session: UUID) -> HttpResponse:
         "entries": shown_entries(entries),
         "viewed": found["sessionId"],
         "picture": lineage_picture(session_family(actor, session_id=session)),
+        "origin": session_origin(actor, session_id=session)["strands"],
         "found_seq": at,
         "has_older": bool(entries) and entries[0]["seq"] > 1,
         "has_newer": bool(entries) and newest < page["lastSeq"],
@@ -69,3 +73,16 @@ def session(request: HtmxHttpRequest, session: UUID) -> HttpResponse:
         "read_only": True,
     }
     return render(request, "session.html", context)
+
+
+@require_GET
+def session_trace(request: HtmxHttpRequest, session: UUID) -> HttpResponse:
+    """The runs whose traces were adopted beside a session, with the tools they called."""
+    actor = actor_of(request)
+    found = session_traces(actor, session_id=session, cursor=cursor_of(request))
+    context = {
+        "session": session_get(actor, session_id=session),
+        "runs": [run | {"prompt": stripped(run.get("prompt", ""))} for run in found["runs"]],
+        "pager": pager(request, found["nextCursor"]),
+    }
+    return render(request, "session_trace.html", context)

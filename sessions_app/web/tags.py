@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from sessions_app.web import rendering, words
+from sessions_app.web import rendering, rescue_words, words
 from sessions_app.web.rendering import agent_html, user_html
 
 register = template.Library()
@@ -78,8 +78,8 @@ def way(trigger: Any) -> str:
 
 @register.filter
 def word(value: Any, table: str) -> str:
-    """A code in words, from a table of `words`; an unknown code stays as it is."""
-    found: dict[str, str] = getattr(words, table)
+    """A code in words, from a table of `words` or `rescue_words`; an unknown code stays as it is."""
+    found: dict[str, str] = getattr(rescue_words if table.startswith("RESCUE_") else words, table)
     return found.get(str(value or ""), str(value or ""))
 
 

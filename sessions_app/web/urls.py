@@ -86,6 +86,7 @@ urlpatterns = [
     path("chat/<str:key>/", include(conversation)),
     path("sessions/", sessions.sessions, name="sessions"),
     path("sessions/<uuid:session>/", sessions.session, name="session"),
+    path("sessions/<uuid:session>/trace/", sessions.session_trace, name="session-trace"),
     path("sessions/<uuid:session>/export.md", exports.session_as_markdown, name="session-markdown"),
     path("sessions/<uuid:session>/export.html", exports.session_as_html, name="session-html"),
     path("sessions/<uuid:session>/print/", exports.session_print, name="session-print"),

@@ -113,78 +113,6 @@ STORED = {
     "other": "Everything else",
 }
 
-RESCUE_JOBS = {
-    "scan": "Scan",
-    "adopt": "Adoption",
-    "repair-plan": "Plan of a repair",
-    "repair": "Repair in place",
-    "undo": "Undoing of a repair",
-}
-RESCUE_REPAIR_TITLES = {"repair-plan": "What would be done", "repair": "What was done", "undo": "What was brought back"}
-RESCUE_STATES = {
-    "waiting": "Waiting",
-    "running": "Running",
-    "done": "Done",
-    "failed": "Failed",
-    "cancelled": "Cancelled",
-    "interrupted": "Interrupted",
-}
-RESCUE_STATE_COLOURS = {"waiting": "wait", "running": "live", "done": "ok", "failed": "bad", "interrupted": "wait"}
-RESCUE_PHASES = {
-    "unpacking": "Unpacking the archive",
-    "reading": "Reading every file",
-    "planning": "Working out what belongs together",
-    "adopting": "Adopting",
-    "repairing": "Repairing",
-    "verifying": "Reading it again, to be sure",
-}
-RESCUE_FILES = {
-    "transcript": "Transcript",
-    "reset-archive": "Archive of a reset",
-    "deleted-archive": "Deleted session",
-    "backup": "Backup",
-    "checkpoint": "Checkpoint snapshot",
-    "cold-archive": "Cold archive",
-    "database": "Database",
-    "database-side-file": "Side file of a database",
-    "trajectory": "Trace of runs",
-    "trajectory-pointer": "Pointer to a trace",
-    "index": "Index",
-    "index-backup": "Older index",
-    "temporary": "Leftover temporary file",
-    "lock": "Write lock",
-    "cron-runs": "Log of a schedule",
-    "cron": "Schedule",
-    "other": "Other file",
-    "branch": "Branch of a tree",
-    "stretch": "Stretch before a reset",
-    "recovered": "Recovered from a trace",
-}
-RESCUE_FATES = {
-    "new": "To adopt",
-    "extends": "Has more than here",
-    "duplicate": "Here, or in another file",
-    "trace": "Kept beside its session",
-    "empty": "Empty",
-}
-RESCUE_FATES_DONE = {**RESCUE_FATES, "new": "Adopted", "extends": "Went on here"}
-RESCUE_KEY_BY = {
-    "row": "by the index",
-    "checkpoint": "by a checkpoint",
-    "name": "by its name",
-    "record": "by a record of a run",
-    "guess": "a guess: its next session began right after",
-}
-RESCUE_REFUSALS = {
-    "empty-line": "empty",
-    "line-too-long": "too long",
-    "too-long": "too long",
-    "failed": "not stored: see the report",
-    "not-asked-for": "not asked for",
-}
-RESCUE_SEVERITIES = {"0": "Damage", "1": "Out of sight", "2": "Note"}
-RESCUE_SEVERITY_STATES = {"0": "bad", "1": "wait", "2": "note"}
-
 SCOPES = {
     "read": "Read: look at conversations and follow them",
     "write": "Write: send messages, reset, restore, branch",
@@ -243,7 +171,9 @@ CODE_LANGUAGES = {
 
 
 def by_way(actor: Any, trigger: Any) -> str:
-    """`by ana · button`, or as much of it as is known."""
+    """`by ana · button`, or as much of it as is known; what was brought from elsewhere was not done by who brought it."""
+    if str(trigger or "") == "import" and actor:
+        return f"(brought in by {actor})"
     who = f"by {actor}" if actor else ""
     way = TRIGGERS.get(str(trigger or ""), str(trigger or ""))
     return " · ".join(part for part in (who, way) if part)

@@ -75,7 +75,7 @@ def test_work_outlives_the_page_and_the_server_and_repairs_are_undone(
     page.get_by_label("Path").fill(str(store))
     page.get_by_role("button", name="Look at it", exact=True).click()
     job = served.data_dir / "rescue" / page.url.rstrip("/").rsplit("/", 1)[1] / "job.json"
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while json.loads(job.read_text())["state"] == "waiting" and time.monotonic() < until:
         time.sleep(0.01)
     served.stop(kill=True)

@@ -59,3 +59,16 @@ def test_repair_says_its_backup_and_undo_brings_everything_back(empty_place, tmp
     assert kinds[:2] == ["store.repair_undone", "store.repaired"]
     refused = empty_place.manage("rescue", "repair", str(root), "--restore", "nothing", "--json")
     assert (refused.code, refused.document["error"]["details"]["refusals"][0]["code"]) == (1, "not-found")
+
+
+def test_the_report_tells_each_trouble_once_with_its_places_the_worst_first(empty_place, tmp_path):
+    lines = '{"type":"session","version":3,"id":"%s"}\n{"type":"message","id":"a","message":{"role":"user","content":"x"}}\n{\n'
+    store = tmp_path / "store"
+    store.mkdir()
+    for number in range(12):
+        name = f"1234567890ab4def80000000000000{number:02}"
+        (store / f"{name}.jsonl").write_text(lines.replace("%s", name))
+    said = empty_place.manage("rescue", "scan", str(store))
+    trouble = [line for line in said.out.splitlines() if line.startswith("!")]
+    assert [line.split(":")[0] for line in trouble] == ["!! line-unreadable (12)", "!  file-without-row (12)"]
+    assert said.out.count("and 2 more; --json lists them") == 2

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 import uuid
 from collections import Counter
 from pathlib import Path
 
+from sessions_app.rescue.listed import report_whole
 from sessions_app.rescue.plan import Plan, planned
 from sessions_app.rescue.points import points_of
 from sessions_app.rescue.report import duplicates_noted, report_json
 from sessions_app.rescue.scan import Store, store_read
 from sessions_app.values import Json
+from tests.support.server import free_port
 
 STORES = Path(__file__).parent / "stores"
 REAL = ["store-2026.4.21", "store-2026.4.26", "store-2026.9.6"]
@@ -66,12 +69,21 @@ class Made:
         return self.file(f"{session}.jsonl", talk(session, texts, prefix=session[-4:]))
 
 
+def copied(name: str, root: Path) -> None:
+    """Copy a real store, with a port at which nothing answers: whoever has the port it was made with is not of the test."""
+    shutil.copytree(STORES / name, root)
+    place = root / "openclaw.json"
+    settings = json.loads(place.read_text())
+    settings["gateway"]["port"] = free_port()
+    place.write_text(json.dumps(settings))
+
+
 def read(root: Path) -> tuple[Store, Plan, Json]:
     """Scan and plan; the store must be closed by the caller or by the end of the process."""
     store = store_read(root)
     plan = planned(store)
     duplicates_noted(plan)
-    return store, plan, report_json(plan, points_of(plan))
+    return store, plan, report_whole(report_json(plan, points_of(plan)))
 
 
 def codes(report: Json) -> Counter[str]:

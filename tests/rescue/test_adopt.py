@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import uuid
+from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from sessions_app.errors import ForbiddenError, StorageUnavailableError
+from sessions_app.errors import ForbiddenError, NotFoundError, StorageUnavailableError
 from sessions_app.models import (
     AdoptedBlock,
+    AdoptedSource,
     AdoptedStrand,
     AuditEvent,
     Checkpoint,
@@ -20,6 +23,7 @@ from sessions_app.models import (
     Entry,
     Session,
 )
+from sessions_app.rescue.listed import report_whole
 from sessions_app.rescue.scan import store_read
 from sessions_app.runtime import writers
 from sessions_app.runtime.adoption import Wish, adopt, key_here
@@ -27,8 +31,12 @@ from sessions_app.selectors.adoption import original_lines, session_origin
 from sessions_app.selectors.archives import archive_list
 from sessions_app.selectors.audit import audit_verify
 from sessions_app.selectors.transcript import history
+from sessions_app.services.adopt_lines import lines_adopt, lines_prepared
+from sessions_app.services.conversations import conversation_patch
 from sessions_app.services.restore import archive_restore
 from sessions_app.services.turns import turn_submit
+from sessions_app.values import Call, Command, EntryKind, Role, Trigger
+from sessions_app.values.adoption import AdoptedEntry, AdoptedLine
 from tests.rescue.making import KEY, REAL, STORES, Made, header, message, session_id, sums_hold, talk
 from tests.support.rows import chain_digest, counts, transcript
 
@@ -41,7 +49,7 @@ def adopted(world, root, **wish):
     """Adopt as the admin; the report."""
     wish.setdefault("owner_id", world.admin.user_id)
     with store_read(root) as store:
-        report = adopt(store, world.admin, Wish(**wish))
+        report = report_whole(adopt(store, world.admin, Wish(**wish)))
     sums_hold(report)
     assert report["failed"] == []
     return report
@@ -240,10 +248,15 @@ def test_where_a_session_came_from_is_listed(world, made):
 
 def test_traces_are_kept_beside_their_session(world):
     adopted(world, STORES / REAL[1])
-    session = uuid.UUID("4dc9eb87-6221-433e-98af-487d5b0009bc")
-    raw = (STORES / REAL[1] / "agents/main/sessions" / f"{session}.trajectory.jsonl").read_bytes().splitlines()
-    own = list(original_lines(world.admin, session_id=session))
-    assert list(original_lines(world.admin, session_id=session, with_traces=True)) == own + raw
+    name = "4dc9eb87-6221-433e-98af-487d5b0009bc"
+    raw = (STORES / REAL[1] / "agents/main/sessions" / f"{name}.trajectory.jsonl").read_bytes().splitlines()
+    by_session = defaultdict(list)
+    for line in raw:
+        by_session[uuid.UUID(json.loads(line)["sessionId"])].append(line)
+    assert len(by_session) == 2  # a reset keeps the name of the file
+    for session, lines in by_session.items():
+        own = list(original_lines(world.admin, session_id=session))
+        assert list(original_lines(world.admin, session_id=session, with_traces=True)) == own + lines
 
 
 class Stopping(writers.InlineWriter):
@@ -280,6 +293,20 @@ def test_an_interrupted_adoption_goes_on(world, monkeypatch, after):
     main = Conversation.objects.get(key=KEY)
     assert str(main.current_session_id) == "4dc9eb87-6221-433e-98af-487d5b0009bc"
     assert adopted(world, STORES / REAL[0])["made"] == {"sessions": 0, "checkpoints": 0, "lines": 0}
+
+
+def test_a_locked_conversation_is_not_moved_and_is_once_it_is_unlocked(world, made):
+    made.live(world.key, A, WORDS)
+    world.talk("mine", "yours")
+    here = world.current
+    world.do(conversation_patch, session_key=world.key, locked=True)
+    report = adopted(world, made.root, make_current=True)
+    assert report["current"][world.key]["moved"] is False
+    assert "locked" in report["current"][world.key]["why"]
+    assert world.current == here
+    world.do(conversation_patch, session_key=world.key, locked=False)
+    assert adopted(world, made.root, make_current=True)["current"][world.key]["moved"] is True
+    assert str(world.current) == A
 
 
 def test_nobody_but_an_administrator_may_adopt(world, made):
@@ -324,7 +351,7 @@ def test_a_file_that_changes_meanwhile_does_not_stop_the_rest(world, made):
     path = made.live("agent:main:other", B, WORDS)
     with store_read(made.root) as store:
         path.write_bytes(path.read_bytes().replace(b"three", b"THREE"))
-        report = adopt(store, world.admin, Wish(world.admin.user_id))
+        report = report_whole(adopt(store, world.admin, Wish(world.admin.user_id)))
     assert [Path(row["path"]).name for row in report["failed"]] == [path.name]
     sums_hold(report)
     assert texts(A) == WORDS
@@ -338,3 +365,174 @@ def test_a_store_moved_elsewhere_is_still_the_same(world, tmp_path):
     before = Entry.objects.count()
     adopted(world, tmp_path / "moved")
     assert Entry.objects.count() == before
+
+
+def test_rows_that_were_made_before_somebody_wrote_are_made_again(world, made):
+    made.live(world.key, A, WORDS)
+    adopted(world, made.root, make_current=True)
+    strand = AdoptedStrand.objects.get(session_id=A)
+    line = AdoptedLine(b"{}", b"d" * 16, 900, AdoptedEntry(EntryKind.MESSAGE, Role.USER, "five", {}, strand.created_at))
+    tip = world.do(lines_adopt, world.admin, strand_id=strand.pk, first=5, lines=[])
+    ready = lines_prepared(tip, [line])
+    world.do(turn_submit, world.admin, session_key=world.key, session_id=uuid.UUID(A), message="meanwhile")
+    answer = world.do(lines_adopt, world.admin, strand_id=strand.pk, first=5, lines=[line], ready=ready)
+    session = Session.objects.get(pk=A)
+    assert texts(A) == [*WORDS, "meanwhile", "five"]
+    assert answer["digest"] == session.digest == chain_digest(session.pk)
+    assert answer["lastSeq"] == session.last_seq
+    again = world.do(lines_adopt, world.admin, strand_id=strand.pk, first=5, lines=[line], ready=ready)
+    assert again == answer
+
+
+def test_a_header_of_its_own_is_kept_although_its_lines_lie_elsewhere(world, made):
+    made.live(KEY, A, WORDS)
+    fork = header(B, at="2026-11-20T17:00:00.000Z", parentSession=f"/home/user/{A}.jsonl")
+    made.file(f"{B}.jsonl", [fork, *talk(A, WORDS[:2], prefix=A[-4:])[1:]])
+    made.file(f"{C}.jsonl.reset.2026-11-20T18-00-00.000Z", [header(C)])
+    report = adopted(world, made.root)
+    assert (report["totals"]["adopted"], report["totals"]["duplicate"]) == (7, 2)
+    (strand,) = session_origin(world.admin, session_id=uuid.UUID(A))["strands"]
+    kept = [place["header"].encode() for place in strand["places"] if "header" in place]
+    assert kept == [fork]
+    before = counts()
+    assert adopted(world, made.root)["totals"]["adopted"] == 0
+    assert counts() == before
+    assert AdoptedSource.objects.filter(accounts__header=header(C).decode()).count() == 1
+
+
+def test_a_session_put_aside_there_after_it_was_adopted_ends_when_and_why_it_did_there(world, made):
+    key = "agent:main:grows"
+    made.live(key, A, WORDS)
+    adopted(world, made.root)
+    (made.sessions / f"{A}.jsonl").rename(made.sessions / f"{A}.jsonl.reset.2026-11-20T17-00-00.000Z")
+    made.file(f"{B}.jsonl.reset.2026-11-20T18-00-00.000Z", talk(B, ["five", "six"], prefix="b"))
+    made.rows.clear()
+    made.live(key, C, ["seven", "eight"])
+    made.rows["agent:main:other"] = {"sessionId": B}
+    made.row(key, C, usageFamilySessionIds=[A, B])
+    adopted(world, made.root, keys=frozenset({key}))
+    ended = [(reason, Session.objects.get(pk=pk).ended_at.hour) for pk, reason, _ in archives(key) if pk == A]
+    assert ended == [("reset", 17)]
+    before = counts()
+    adopted(world, made.root, keys=frozenset({key}))
+    assert counts() == before
+
+
+def test_what_stays_current_here_is_told(world, made):
+    key = "agent:main:used"
+    made.live(key, A, WORDS)
+    adopted(world, made.root)
+    call = Call(world.admin, Trigger.RPC, "r1")
+    params = {"session_key": key, "session_id": uuid.UUID(A), "message": "here now"}
+    writers.current().call(Command(turn_submit, call, params))
+    made.rows.clear()
+    made.live(key, B, ["five", "six"])
+    report = adopted(world, made.root)
+    assert "make-current" in report["current"][key]["why"]
+    assert str(Conversation.objects.get(key=key).current_session_id) == A
+
+
+def test_a_branch_that_was_opened_and_never_filled_is_filled_by_the_next_adoption(world, made, monkeypatch):
+    made.row(KEY, A)
+    lines = talk(A, WORDS)
+    made.file(f"{A}.jsonl", [*lines[:3], message("x", "m1", "user", "another way", 8), *lines[3:]])
+    whole = [0]
+
+    class Failing(writers.InlineWriter):
+        def call(self, command):
+            if command.verb is lines_adopt and whole[0]:
+                raise StorageUnavailableError
+            whole[0] += command.verb is lines_adopt
+            return super().call(command)
+
+    failing = Failing()
+    with monkeypatch.context() as patch:
+        patch.setattr(writers, "current", lambda: failing)
+        with pytest.raises(StorageUnavailableError):
+            adopted(world, made.root)
+    adopted(world, made.root)
+    assert AdoptedStrand.objects.filter(kind="branch").count() == 1
+    assert texts(AdoptedStrand.objects.get(kind="branch").session_id)[-1] == "another way"
+
+
+def test_another_store_displaces_nothing_that_has_messages(world, made, tmp_path):
+    key = "agent:main:both"
+    made.live(key, A, WORDS)
+    adopted(world, made.root)
+    other = Made(tmp_path / "other")
+    other.live(key, B, ["five", "six"])
+    report = adopted(world, other.root)
+    assert (report["current"][key]["moved"], "make-current" in report["current"][key]["why"]) == (False, True)
+    assert str(Conversation.objects.get(key=key).current_session_id) == A
+    assert adopted(world, other.root, make_current=True)["current"][key]["moved"]
+
+
+def test_adopting_again_keeps_what_was_the_source(world, made):
+    made.live(KEY, A, WORDS)
+    adopted(world, made.root)
+    adopted(world, made.root)
+    (strand,) = session_origin(world.admin, session_id=uuid.UUID(A))["strands"]
+    assert [place["fate"] for place in strand["places"]] == ["adopted"]
+
+
+def test_some_keys_alone_raise_no_finding_about_others(world, made):
+    own = "0c271ad2-9d97-477f-b5f1-1701bf6e3029"
+    record = {"checkpointId": own, "sessionId": A, "preCompaction": {"sessionFile": f"/x/{A}.checkpoint.{own}.jsonl"}}
+    made.live(KEY, A, WORDS)
+    made.row(KEY, A, compactionCheckpoints=[record])
+    made.file(f"{A}.checkpoint.{own}.jsonl", talk(A, WORDS[:2], prefix=A[-4:]))
+    made.live("agent:main:other", B, ["five", "six"])
+    report = adopted(world, made.root, keys=frozenset({"agent:main:other"}))
+    assert "checkpoint-snapshot-missing" not in {row["code"] for row in report["findings"]}
+
+
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        ({"agent": "mian"}, "no agent mian in this directory. There is: main."),
+        ({"key": "agent:main:mew"}, "no session key agent:main:mew in this directory. There is: agent:main:new"),
+    ],
+)
+def test_what_is_not_there_cannot_be_chosen(world, made, wish, words):
+    made.live("agent:main:new", A, WORDS)
+    with pytest.raises(NotFoundError, match=re.escape(words)):
+        adopted(world, made.root, **wish)
+    assert not Conversation.objects.filter(key="agent:main:new").exists()
+
+
+def test_under_a_new_key_goes_only_what_has_none(world, made):
+    made.live("agent:main:new", A, WORDS)
+    made.file(f"{B}.jsonl", talk(B, ["alone"], prefix="b"))
+    report = adopted(world, made.root, key="agent:main:found")
+    assert report["made"]["sessions"] == 1
+    assert archives("agent:main:found") == [(B, "reset", "import")]
+    assert not Conversation.objects.filter(key="agent:main:new").exists()
+
+
+def test_a_reset_inside_a_transcript_that_was_adopted_before_it_ends_its_session_when_it_happened(world, made):
+    key = "agent:main:reset-inside"
+    made.live(key, A, WORDS)
+    adopted(world, made.root)
+    last = talk(A, WORDS, prefix=A[-4:])
+    reset = {
+        "type": "reset",
+        "id": "r",
+        "parentId": f"{A[-4:]}3",
+        "timestamp": "2026-11-20T17:00:00.000Z",
+        "reason": "new",
+    }
+    made.file(f"{A}.jsonl", [*last, json.dumps(reset).encode(), message("n", "r", "user", "after", 59)])
+    for _ in range(2):
+        adopted(world, made.root)
+        assert archives(key) == [(A, "reset", "import")]
+        assert Session.objects.get(pk=A).ended_at.isoformat() == "2026-11-20T17:00:00+00:00"
+        assert texts(Conversation.objects.get(key=key).current_session_id) == ["after"]
+
+
+def test_a_session_of_which_several_files_are_left_is_listed_once(world, made):
+    key = "agent:main:twice"
+    path = made.live(key, A, WORDS)
+    adopted(world, made.root)
+    shutil.copy(path, path.with_name(f"{A}.jsonl.bak.2026-11-20T16-30-00.000Z"))
+    (group,) = adopted(world, made.root)["keys"]
+    assert [(row["sessionId"], row["isCurrent"]) for row in group["sessions"]] == [(A, True)]

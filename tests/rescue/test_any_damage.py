@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from sessions_app.models import Session
+from sessions_app.rescue.listed import report_whole
 from sessions_app.rescue.reading import line_digest
 from sessions_app.rescue.scan import store_read
 from sessions_app.runtime.adoption import Wish, adopt
@@ -116,7 +117,7 @@ def test_whatever_is_left_is_adopted_once_and_verifies(world, first, second):
                 struck(root, blow)
             wanted |= whole_lines(root)
             with store_read(root) as store:
-                report = adopt(store, world.admin, Wish(world.admin.user_id))
+                report = report_whole(adopt(store, world.admin, Wish(world.admin.user_id)))
             sums_hold(report)
             assert report["failed"] == []
         kept = {digest for strand in strands_stored() for digest in strand.digests()}

@@ -10,10 +10,11 @@ import socket
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from sessions_app.errors import InvalidParamsError, NotFoundError
 from sessions_app.rescue.repair import RepairWish, repair_apply, repair_plan, repair_undo
-from tests.rescue.making import KEY, REAL, STORES, Made, header, message, session_id, talk
+from tests.rescue.making import KEY, REAL, STORES, Made, copied, header, message, session_id, talk
 
 A, B, C = (session_id(n) for n in (1, 2, 3))
 OTHER = "agent:main:other"
@@ -43,7 +44,7 @@ def made(tmp_path):
 @pytest.fixture(params=REAL[:2])
 def real(request, tmp_path):
     root = tmp_path / "home" / ".openclaw"
-    shutil.copytree(STORES / request.param, root)
+    copied(request.param, root)
     return root
 
 
@@ -247,6 +248,33 @@ def test_checkpoints_are_attached_again(made):
     assert (made.sessions / known).read_bytes() == b"\n".join(lines[:3]) + b"\n"
 
 
+def test_rows_of_a_store_that_moved_lead_to_their_files_again(made):
+    point = {"checkpointId": C, "preCompaction": {"sessionFile": f"/home/user/{A}.checkpoint.{C}.jsonl"}}
+    made.row(KEY, A, compactionCheckpoints=[point], status="running")
+    made.file(f"{A}.jsonl", talk(A, WORDS))
+    made.file(f"{A}.checkpoint.{C}.jsonl", talk(A, WORDS[:2]))
+    before = made.rows[KEY]
+    report = repaired(made.root, fix_missing=True)
+    row = json.loads((made.sessions / "sessions.json").read_text())[KEY]
+    assert row["sessionFile"] == str(made.sessions / f"{A}.jsonl")
+    snapshot = row["compactionCheckpoints"][0]["preCompaction"]["sessionFile"]
+    assert snapshot == str(made.sessions / f"{A}.checkpoint.{C}.jsonl")
+    moved = ("sessionFile", "compactionCheckpoints")
+    assert {k: v for k, v in row.items() if k not in moved} == {k: v for k, v in before.items() if k not in moved}
+    assert not wished(made.root, fix_missing=True)["directories"]
+    repair_undo(report["backup"])
+    assert json.loads((made.sessions / "sessions.json").read_text())[KEY] == before
+
+
+def test_a_path_that_leads_somewhere_is_left_as_it_is(made, tmp_path):
+    made.row(KEY, A)
+    made.file(f"{A}.jsonl", talk(A, WORDS))
+    elsewhere = tmp_path / f"{A}.jsonl"
+    elsewhere.write_text("of another place\n")
+    made.row(KEY, A, sessionFile=str(elsewhere))
+    assert not wished(made.root, fix_missing=True)["directories"]
+
+
 @pytest.mark.parametrize(
     "damage", [lambda raw: raw[:-40], lambda raw: b"\x00" * 50, lambda raw: b"", lambda raw: b"[]"]
 )
@@ -288,6 +316,28 @@ def test_a_running_gateway_refuses_unless_told(made):
     assert refused(made.root, restore=OLD) == ["gateway-running"]
     repaired(made.root, restore=OLD, force=True)
     assert lock.exists()
+
+
+def test_a_gateway_on_any_port_refuses_by_its_own_lock(made, tmp_path, monkeypatch):
+    rotated(made)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    lock = tmp_path / "tmp" / "openclaw-0" / "gateway.0a1b2c3d.lock"
+    lock.parent.mkdir(parents=True)
+    said = {"pid": os.getpid(), "configPath": str(made.root / "openclaw.json"), "startTime": 1}
+    lock.write_text(json.dumps(said))
+    assert refused(made.root, restore=OLD) == ["gateway-running"]
+    for other in (
+        {"configPath": str(tmp_path / "openclaw.json")},
+        {"pid": 999999999},
+        {"pid": "x"},
+        {"pid": 1 << 80},
+        {"configPath": None},
+    ):
+        lock.write_text(json.dumps(said | other))
+        assert wished(made.root, restore=OLD)["ok"]
+    for broken in ("{}", "[]", "", "{"):
+        lock.write_text(broken)
+        assert wished(made.root, restore=OLD)["ok"]
 
 
 def test_an_answer_at_the_configured_port_refuses(made):
@@ -371,3 +421,96 @@ def test_a_damaged_or_missing_backup_undoes_nothing(made, tmp_path):
     with pytest.raises(NotFoundError):
         repair_undo(tmp_path)
     assert tree(made.root) == before
+
+
+def test_records_of_checkpoints_that_name_no_snapshot_are_kept(made):
+    """From 2026.5.28 on the program finds a checkpoint's place in the transcript itself."""
+    record = {"checkpointId": "0c271ad2-9d97-477f-b5f1-1701bf6e3029", "sessionId": A, "preCompaction": {"leafId": "m1"}}
+    made.row(OTHER, B, compactionCheckpoints=[record])
+    made.file(f"{B}.jsonl", talk(B, WORDS, prefix="b"))
+    made.file(f"{A}.jsonl.reset.2026-11-20T15-59-30.000Z", talk(A, WORDS))
+    repaired(made.root, restore=A, key=OTHER)
+    index = json.loads((made.sessions / "sessions.json").read_text())
+    assert index[OTHER]["compactionCheckpoints"] == [record]
+
+
+def test_a_live_file_that_was_emptied_is_relinked_to_what_is_left_of_its_session(made):
+    made.row(KEY, A)
+    (made.sessions / f"{A}.jsonl").write_bytes(b"")
+    made.file(f"{A}.jsonl.bak.2026-11-20T16-30-00.000Z", talk(A, WORDS))
+    before = tree(made.root)
+    report = repaired(made.root, fix_missing=True)
+    assert (made.sessions / f"{A}.jsonl").read_bytes() == b"\n".join(talk(A, WORDS)) + b"\n"
+    repair_undo(report["backup"])
+    assert tree(made.root) == before
+
+
+def test_a_shown_file_whose_last_line_has_no_end_gets_one(made):
+    made.live(KEY, A, WORDS)
+    made.file(f"{A}.jsonl", talk(A, WORDS), end=b"")
+    report = repaired(made.root, restore=f"{A}.jsonl")
+    assert (made.sessions / f"{A}.jsonl").read_bytes() == b"\n".join(talk(A, WORDS)) + b"\n"
+    assert "already" in wished(made.root, restore=f"{A}.jsonl")["warnings"][0]
+    repair_undo(report["backup"])
+    assert (made.sessions / f"{A}.jsonl").read_bytes() == b"\n".join(talk(A, WORDS))
+
+
+def cut(made) -> list[bytes]:
+    """A session the program cut into three, the live file the last of them; the lines it had."""
+    made.row(KEY, A)
+    wanted = [header(A)]
+    for number in range(3):
+        asked, answered = f"q{number}", f"a{number}"
+        own = [message(asked, None, "user", f"question {number} ä", 2 * number)]
+        own.append(message(answered, asked, "assistant", f"answer {number}", 2 * number + 1))
+        name = f"{A}.jsonl.bak-4711-{1795190400000 + 120_000 * number}" if number < 2 else f"{A}.jsonl"
+        made.file(name, [header(A), *own], end=b"" if number == 1 else b"\n")
+        first = json.loads(own[0]) | {"parentId": f"a{number - 1}" if number else None}
+        wanted += [json.dumps(first, separators=(",", ":"), ensure_ascii=False).encode() if number else own[0], own[1]]
+    return wanted
+
+
+@pytest.mark.parametrize("meant", [A, f"{A}.jsonl", f"{A}.jsonl.bak-4711-1795190400000"])
+def test_a_session_that_was_cut_into_slices_is_one_transcript_again(made, meant):
+    wanted = cut(made)
+    before, contents_before = tree(made.root), contents(made.root)
+    report = repaired(made.root, restore=meant)
+    assert (made.sessions / f"{A}.jsonl").read_bytes() == b"\n".join(wanted) + b"\n"
+    assert len(contents_before - contents(made.root)) == 1  # the index; every slice is kept
+    assert "already" in wished(made.root, restore=A)["warnings"][0]
+    repair_undo(report["backup"])
+    assert tree(made.root) == before
+
+
+def test_a_slice_of_one_line_without_its_end_goes_on_too(made):
+    made.row(KEY, A)
+    made.file(f"{A}.jsonl.bak-4711-1795190400000", talk(A, WORDS[:2]))
+    made.file(f"{A}.jsonl", [header(A), message("x", None, "user", "later", 8)], end=b"")
+    repaired(made.root, restore=A)
+    last = json.loads((made.sessions / f"{A}.jsonl").read_bytes().splitlines()[-1])
+    assert (last["id"], last["parentId"]) == ("x", "m1")
+
+
+def test_a_cut_session_without_its_last_slice_is_relinked_whole(made):
+    wanted = cut(made)
+    (made.sessions / f"{A}.jsonl").rename(made.sessions / f"{A}.jsonl.deleted.2026-11-20T17-00-00.000Z")
+    repaired(made.root, fix_missing=True)
+    assert (made.sessions / f"{A}.jsonl").read_bytes() == b"\n".join(wanted) + b"\n"
+
+
+def test_a_cut_session_whose_live_file_was_emptied_is_relinked_whole(made):
+    wanted = cut(made)
+    live = made.sessions / f"{A}.jsonl"
+    shutil.copy(live, live.with_name(f"{live.name}.bak.2026-11-20T17-00-00.000Z"))
+    live.write_bytes(b"")
+    repaired(made.root, fix_missing=True)
+    assert live.read_bytes() == b"\n".join(wanted) + b"\n"
+
+
+def test_one_slice_that_cannot_be_joined_is_said_to_be_one(made):
+    cut(made)
+    packed = next(made.sessions.glob("*.bak-*"))
+    packed.with_name(f"{packed.name}.zst").write_bytes(zstandard.ZstdCompressor().compress(packed.read_bytes()))
+    packed.unlink()
+    plan = wished(made.root, restore=f"{A}.jsonl")
+    assert any("3 slices" in words and "adopt" in words for words in plan["warnings"])

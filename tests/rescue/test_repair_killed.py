@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from sessions_app.errors import HoldfastError
 from sessions_app.rescue.repair import RepairWish, repair_apply, repair_plan, repair_undo
-from tests.rescue.making import KEY, REAL, STORES, Made, session_id, talk
+from tests.rescue.making import KEY, REAL, Made, copied, session_id, talk
 from tests.rescue.test_any_damage import blows, struck
 from tests.rescue.test_repair import tree
 
@@ -136,7 +136,7 @@ def test_killed_while_undoing_a_second_undo_makes_it_whole(tmp_path):
 def test_no_damage_makes_a_repair_fail_or_lose_a_byte(name, misfortunes, which, mends):
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory) / ".openclaw"
-        shutil.copytree(STORES / name, root)
+        copied(name, root)
         for blow in misfortunes:
             struck(root, blow)
         before = tree(root)

@@ -150,6 +150,20 @@ def test_a_cut_index_gives_the_rows_before_the_cut(made):
     assert [s["sessionId"] for s in sessions(report, "agent:main:unfiled")] == [B]
 
 
+def test_a_hole_in_the_index_costs_only_the_rows_it_hit(made):
+    for number in range(1, 6):
+        made.live(f"agent:main:chat-{number}", session_id(number), WORDS)
+    index = made.sessions / "sessions.json"
+    raw = bytearray(index.read_bytes())
+    at = raw.index(b"agent:main:chat-3")
+    raw[at + 10 : at + 60] = bytes(50)
+    index.write_bytes(raw)
+    _, report = scanned(made)
+    current = {group["sessionKey"] for group in report["keys"] for row in group["sessions"] if row["isCurrent"]}
+    assert current == {f"agent:main:chat-{number}" for number in (1, 2, 4, 5)}
+    assert codes(report)["index-cut"] == 1
+
+
 @pytest.mark.parametrize("content", [b"", b"\x00" * 200, b"[1, 2]", b"{", b"\xff\xfe{}"])
 def test_an_unreadable_index_hides_no_transcript(made, content):
     made.live(KEY, A, WORDS)
@@ -336,3 +350,111 @@ def test_halves_of_surrogate_pairs_anywhere_stop_nothing(made):
     _, report = scanned(made)
     json.dumps(report, ensure_ascii=False).encode()
     assert report["totals"]["adopted"] == 4
+
+
+def test_a_fork_that_no_row_knows_goes_to_the_key_it_was_forked_from(made):
+    made.live(KEY, A, WORDS)
+    made.file(f"2026-11-20T16-56-11-461Z_{B}.jsonl", [header(B, parentSession=f"/x/{A}.jsonl"), *talk(B, WORDS)[1:]])
+    made.file(f"2026-11-20T16-57-11-461Z_{C}.jsonl", [header(C, parentSession=f"/x/{B}.jsonl"), *talk(C, WORDS)[1:]])
+    _, report = scanned(made)
+    assert {session["foreignId"] for session in sessions(report)} >= {A}
+    assert codes(report)["key-guessed"] == 2
+    assert [group["sessionKey"] for group in report["keys"]] == [KEY]
+
+
+def test_files_that_are_only_called_like_transcripts_are_none(made):
+    work = made.root / "workspace" / "data"
+    work.mkdir(parents=True)
+    (work / "training.jsonl").write_bytes(b'{"text": "a"}\n{"text": "b"}\n')
+    (work / "lines.jsonl").write_bytes(b'{"type": "message", "text": "no entry"}\nnot json\n')
+    (work / "kept.jsonl").write_bytes(b"\n".join(talk(A, WORDS)) + b"\n")
+    (work / f"{B}.jsonl").write_bytes(b"\n".join(talk(B, WORDS, prefix="b")[2:]) + b"\n")
+    (work / "none.jsonl").write_bytes(b"")
+    packed = zstandard.ZstdCompressor().compress(b"\n".join(talk(C, WORDS, prefix="c")) + b"\n")
+    (work / "packed.jsonl.zst").write_bytes(packed)
+    (work / "broken.jsonl.zst").write_bytes(b"nothing packed")
+    _, report = scanned(made)
+    kinds = {name: row["kind"] for name, row in rows(report).items()}
+    others = ["training.jsonl", "lines.jsonl", "none.jsonl", "broken.jsonl.zst"]
+    assert [kinds[name] for name in others] == ["other"] * 4
+    assert {kinds[name] for name in ("kept.jsonl", f"{B}.jsonl", "packed.jsonl.zst")} == {"transcript"}
+    assert report["totals"]["adopted"] == 5 + 3 + 5
+
+
+def test_parts_of_programs_are_one_row_and_no_findings(made):
+    made.live(KEY, A, WORDS)
+    parts = made.root / "plugin-runtime-deps" / "x" / "node_modules" / "y"
+    parts.mkdir(parents=True)
+    for number in range(5):
+        (parts / f"{number}.js").write_text("x" * 10)
+    (parts / "out.js").symlink_to("/etc/hosts")
+    (parts / f"{B}.jsonl").symlink_to("/etc/hosts")
+    _, report = scanned(made)
+    (row,) = [row for row in report["files"] if row["path"].startswith("plugin-runtime-deps/") and "files" in row]
+    assert (row["path"], row["files"], row["size"]) == ("plugin-runtime-deps/", 7, 50)
+    assert report["totals"]["files"] == 2 + 7
+    assert [f["path"] for f in report["findings"] if f["code"] == "path-leaves-directory"] == [
+        f"plugin-runtime-deps/x/node_modules/y/{B}.jsonl"
+    ]
+
+
+def test_a_snapshot_the_programs_repair_renamed_is_a_checkpoint(made):
+    own = "0c271ad2-9d97-477f-b5f1-1701bf6e3029"
+    made.live(KEY, A, WORDS)
+    snapshot = talk(A, WORDS[:2], prefix=A[-4:])
+    made.file(f"{A}.checkpoint.{own}.jsonl.deleted.2026-11-20T17-00-00.000Z", snapshot)
+    _, report = scanned(made)
+    assert [point["checkpointId"] for point in report["checkpoints"]] == [own]
+
+
+def test_a_state_directory_called_agents_mixes_nobody_up(tmp_path):
+    made = Made(tmp_path / "agents")
+    made.live(KEY, A, WORDS)
+    bob = made.root / "agents" / "bob" / "sessions"
+    bob.mkdir(parents=True)
+    (bob / f"{B}.jsonl").write_bytes(b"\n".join(talk(B, WORDS, prefix="b")))
+    _, report = scanned(made)
+    assert {group["agent"] for group in report["keys"]} == {"main", "bob"}
+
+
+def test_every_finding_is_listed(made):
+    for number in range(5100):
+        (made.sessions / f"{number}.jsonl.tmp").write_bytes(b"")
+    _, report = scanned(made)
+    assert codes(report)["leftover-temp"] == 5100
+
+
+def test_of_several_put_aside_the_one_of_the_rows_own_name_and_last_is_shown(made):
+    """`doctor --fix` renamed away what `maxLines` had left; the whole is a backup."""
+    made.row(KEY, A)
+    made.file(f"{A}.jsonl.bak.2026-11-20T16-30-00.000Z", talk(A, WORDS))
+    cut = made.file(f"{A}.jsonl.deleted.2026-11-20T17-00-00.000Z", [header(A), *talk(A, WORDS)[-2:]])
+    made.file(f"2026-11-20T17-10-00-000Z_{A}.jsonl.deleted.2026-11-20T17-20-00.000Z", talk(A, ["other"]))
+    _, report = scanned(made)
+    assert [row["path"] for row in report["files"] if row.get("isCurrent")] == [str(cut.relative_to(made.root))]
+
+
+def test_an_emptied_live_file_has_its_row(made):
+    made.row(KEY, A)
+    (made.sessions / f"{A}.jsonl").write_bytes(b"")
+    made.file(f"{A}.jsonl.bak.2026-11-20T16-30-00.000Z", talk(A, WORDS))
+    found = codes(scanned(made)[1])
+    assert "row-has-archive" in found
+    assert "file-without-row" not in found
+
+
+@pytest.mark.parametrize("value", ["[" * 5000 + "]" * 5000, "9" * 5000])
+def test_a_line_of_endless_depth_or_digits_is_kept(made, value):
+    made.row(KEY, A)
+    odd = b'{"type":"custom","id":"x","parentId":"m3","data":%s}' % value.encode()
+    made.file(f"{A}.jsonl", [*talk(A, WORDS), odd, message("y", "x", "user", "behind it")])
+    _, report = scanned(made)
+    assert report["totals"] | {"bytes": 0} == {
+        "files": 2,
+        "bytes": 0,
+        "lines": 7,
+        "adopted": 7,
+        "duplicate": 0,
+        "unreadable": 0,
+        "refused": 0,
+    }

@@ -350,7 +350,7 @@ class TestSupervisor:
         assert not [t for t in threading.enumerate() if t.name == "rescue-jobs"]
 
     def _until(self, holds) -> None:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while not holds():
             assert time.monotonic() < until
             time.sleep(0.02)

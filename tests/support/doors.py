@@ -282,6 +282,7 @@ PAGE_CASES: dict[str, Case] = {
     "GET session": lambda p, a: {"address": {"session": p.current}},
     "GET session-markdown": lambda p, a: {"address": {"session": p.current}},
     "GET session-html": lambda p, a: {"address": {"session": p.current}},
+    "GET session-trace": lambda p, a: {"address": {"session": p.current}},
     "GET session-print": lambda p, a: {"address": {"session": p.current}},
     "GET session-json-lines": lambda p, a: {"address": {"session": p.current}},
     "GET archives": lambda p, a: {},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from sessions_app.models import Session
+from sessions_app.rescue.listed import report_whole
 from sessions_app.rescue.scan import store_read
 from sessions_app.runtime.adoption import Wish, adopt
 from sessions_app.services.branches import checkpoint_branch, position_branch
@@ -71,6 +72,6 @@ def adopted(world: World, made: Made) -> None:
         f"{one}.jsonl.reset.2026-11-20T17-05-00.000Z", [*lines[:3], *talk(one, ["more"], prefix="q", with_header=False)]
     )
     with store_read(made.root) as store:
-        report = adopt(store, world.admin, Wish(owner_id=world.admin.user_id))
+        report = report_whole(adopt(store, world.admin, Wish(owner_id=world.admin.user_id)))
     assert report["failed"] == []
     assert Session.objects.filter(adopted_strands__isnull=False).count() >= 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from pathlib import Path
 
@@ -11,8 +12,18 @@ from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from sessions_app.models import User
-from sessions_app.runtime.rescue_jobs.job import Job, JobState, job_moved, job_read, jobs_all, jobs_folder
+from sessions_app.errors import DrainingError
+from sessions_app.models import AuditEvent, User
+from sessions_app.runtime.rescue_jobs.job import (
+    OUTCOME_NAME,
+    Job,
+    JobState,
+    job_moved,
+    job_read,
+    jobs_all,
+    jobs_folder,
+    json_read,
+)
 from sessions_app.runtime.rescue_jobs.progress import ProgressTold
 from sessions_app.runtime.rescue_jobs.working import job_work
 from tests.rescue.making import REAL, STORES, Made, talk
@@ -80,6 +91,13 @@ class TestAsking:
         assert (answer.status_code, jobs_all()) == (400, [])
         assert "There is no directory /no/such/place" in html
         assert 'value="/no/such/place"' in html
+        assert 'aria-invalid="true" aria-describedby="path-error path-help"' in html
+        assert 'href="/rescue/" aria-current="page"' in html
+
+    @pytest.mark.parametrize("address", ["/rescue/scan/", "/rescue/upload/"])
+    def test_an_address_of_a_form_leads_to_the_page_it_stands_on(self, admin, address):
+        answer = admin.get(address)
+        assert (answer.status_code, answer["Location"]) == (302, "/rescue/")
 
     def test_an_upload_becomes_a_job(self, admin):
         archive = SimpleUploadedFile("../../etc/store.tgz", b"content of an archive")
@@ -140,6 +158,30 @@ class TestWatching:
         job_moved(job, JobState.DONE)
         assert admin.get(f"/rescue/{job.id}/progress/", headers=HTMX)["HX-Refresh"] == "true"
 
+    def test_the_badge_goes_with_what_changes_and_says_that_it_is_being_cancelled(self, admin, monkeypatch):
+        admin.post("/rescue/scan/", form(path=str(STORE)))
+        assert "badge-wait" in html_of(admin, f"/rescue/{newest().id}/")
+        job = job_moved(newest(), JobState.RUNNING)
+        monkeypatch.setattr("sessions_app.runtime.rescue_jobs.job.is_busy", lambda: True)
+        part = admin.get(f"/rescue/{job.id}/progress/", headers=HTMX).content.decode()
+        assert '<span class="badge" id="job-state" hx-swap-oob="true">Running</span>' in part
+        assert "hx-swap-oob" not in html_of(admin, f"/rescue/{job.id}/")
+        admin.post(f"/rescue/{job.id}/cancel/")
+        html = html_of(admin, f"/rescue/{job.id}/")
+        assert "Being cancelled" in html
+        assert f'action="/rescue/{job.id}/cancel/"' not in html
+
+    def test_an_archive_that_could_not_be_used_offers_another_upload(self, admin):
+        place = admin.post("/rescue/upload/", form(archive=SimpleUploadedFile("a.tgz", b"no archive")))["Location"]
+        job = job_moved(newest(), JobState.RUNNING)
+        assert not job_work(job.id)
+        job_moved(job, JobState.FAILED, json_read(job.folder / OUTCOME_NAME)["words"])
+        html = html_of(admin, place)
+        assert "This is no archive that can be read" in html
+        assert "Upload another archive" in html
+        assert "Start again" not in html
+        assert admin.post(f"{place}again/").status_code == 400
+
     def test_an_interrupted_job_offers_to_start_again(self, admin):
         admin.post("/rescue/scan/", form(path=str(STORE)))
         job = job_moved(newest(), JobState.RUNNING)
@@ -192,8 +234,53 @@ class TestReading:
         for part in ("", "progress/", "sessions/", "files/", "findings/", "report.json", "adopt/", "repair/"):
             assert admin.get(f"/rescue/{uuid.uuid4()}/{part}").status_code == 404
 
+    def test_a_directory_is_one_row_however_often_it_was_looked_at(self, admin):
+        first = scanned(admin)
+        admin.post(f"{first}adopt/", form(owner="ana", key="agent:main:aborted"))
+        done(newest())
+        second = scanned(admin)
+        html = html_of(admin, "/rescue/")
+        assert html.count('class="primary path"') == 1
+        assert f'href="{second}"' in html
+        assert "looked at 2 times" in html
+        assert "Adopted in part" in html
+        html = html_of(admin, second)
+        assert "1 other look at this directory" in html
+        assert f'href="{first}"' in html
+
 
 class TestAdopting:
+    def test_the_plan_the_sums_and_the_report_tell_the_same_number(self, admin):
+        address = scanned(admin)
+        assert "<b>139 new lines</b>" in html_of(admin, f"{address}adopt/")
+        place = admin.post(f"{address}adopt/", form(owner="ana"))["Location"]
+        done(newest())
+        html = html_of(admin, place)
+        assert "Adopted 15 sessions, 139 lines" in html
+        assert "<dt>Adopted</dt><dd>139</dd>" in html
+
+    def test_an_adoption_that_was_interrupted_tells_what_it_had_stored(self, admin, monkeypatch):
+        address = scanned(admin)
+        place = admin.post(f"{address}adopt/", form(owner="ana"))["Location"]
+        job = job_moved(newest(), JobState.RUNNING)
+        told = ProgressTold.__call__
+
+        def stopped(self, phase, done=0, *rest, **more):
+            if phase == "adopting" and done > 50:
+                raise DrainingError
+            told(self, phase, done, *rest, **more)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(ProgressTold, "__call__", stopped)
+            assert not job_work(job.id)
+        job_moved(job, JobState.FAILED, "stopped")
+        admin.post(f"{place}again/")
+        done(newest())
+        assert re.search(
+            r"<b>Adopted [\d]+ sessions, [\d]+ lines, [\d]+ checkpoints?\.</b> [5-9]\d lines more were stored before",
+            html_of(admin, place),
+        )
+
     def test_the_plan_is_read_first_and_one_form_is_one_adoption(self, admin):
         address = scanned(admin)
         html = html_of(admin, f"{address}adopt/?key=agent:main:main&key=agent:main:aborted")
@@ -211,6 +298,22 @@ class TestAdopting:
         assert html.count("Open chat") == 2
         assert "Adopted" in html_of(admin, "/rescue/")
 
+    def test_these_without_a_tick_adopts_nothing(self, admin):
+        address = scanned(admin)
+        answer = admin.get(f"{address}adopt/?chosen=on", follow=True)
+        assert answer.redirect_chain[-1][0] == f"{address}sessions/"
+        assert "Nothing is ticked" in answer.content.decode()
+        assert "Adopt 1 session key?" in html_of(admin, f"{address}adopt/?chosen=on&key=agent:main:main")
+
+    def test_what_was_not_chosen_is_not_called_refused(self, admin):
+        address = scanned(admin)
+        place = admin.post(f"{address}adopt/", form(owner="ana", key="agent:main:aborted"))["Location"]
+        done(newest())
+        html = html_of(admin, place)
+        assert "<dt>Not chosen</dt><dd>200</dd>" in html
+        assert "<dt>Refused</dt><dd>0</dd>" in html
+        assert "No file matches" in html_of(admin, f"{place}files/?trouble=on")
+
     def test_an_owner_who_is_not_there_is_said_so_in_the_form(self, admin):
         address = scanned(admin)
         answer = admin.post(f"{address}adopt/", form(owner="nobody"))
@@ -223,6 +326,19 @@ class TestAdopting:
         made.live(world.key, str(uuid.uuid4()), ["one", "two"])
         world.talk()
         assert "In use here already" in html_of(admin, f"{scanned(admin, tmp_path / 'store')}adopt/")
+
+
+def repaired(admin: Client, tmp_path: Path) -> tuple[str, str, Path]:
+    """A store whose archive was restored in place: the addresses of its scan and of the repair, and the live file."""
+    made, old = Made(tmp_path / "store"), str(uuid.uuid4())
+    made.live("agent:main:main", str(uuid.uuid4()), ["new"])
+    made.file(f"{old}.jsonl.reset.2026-11-20T15-59-30.000Z", talk(old, ["one", "two"]))
+    address = scanned(admin, made.root)
+    plan = admin.post(f"{address}repair/", form(restore=old, key="agent:main:main"))["Location"]
+    done(newest())
+    repair = admin.post(f"{plan}repair/apply/", form())["Location"]
+    done(newest())
+    return address, str(repair), made.sessions / f"{old}.jsonl"
 
 
 class TestRepairing:
@@ -238,3 +354,39 @@ class TestRepairing:
         address = scanned(admin)
         assert admin.post(f"{address}repair/apply/", form()).status_code == 400
         assert admin.post(f"{address}repair/undo/", form()).status_code == 400
+
+    def test_an_undone_repair_says_so_and_is_undone_once(self, admin, tmp_path):
+        address, repair, _ = repaired(admin, tmp_path)
+        assert "it is as it should be" in html_of(admin, repair)
+        assert "1 repair can still be undone from here" in html_of(admin, address)
+        admin.post(f"{repair}repair/undo/", form())
+        done(newest())
+        html = html_of(admin, repair)
+        assert "Undone by admin" in html
+        assert "it is as it should be" not in html
+        assert f'action="{repair}repair/undo/"' not in html
+        assert "can still be undone" not in html_of(admin, address)
+        assert admin.post(f"{repair}repair/undo/", form()).status_code == 400
+        assert AuditEvent.objects.filter(type__startswith="store.").count() == 2
+
+    def test_a_refused_undoing_leads_back_to_where_it_can_be_forced(self, admin, tmp_path):
+        _, repair, restored = repaired(admin, tmp_path)
+        with restored.open("a") as file:
+            file.write("{}\n")
+        undoing = admin.post(f"{repair}repair/undo/", form())["Location"]
+        job = job_moved(newest(), JobState.RUNNING)
+        assert not job_work(job.id)
+        job_moved(job, JobState.FAILED, json_read(job.folder / OUTCOME_NAME)["words"])
+        assert f'href="{repair}"' in html_of(admin, undoing)
+        assert f'action="{repair}repair/undo/"' in html_of(admin, repair)
+
+    def test_a_refused_plan_keeps_what_was_asked(self, admin, tmp_path):
+        made = Made(tmp_path / "store")
+        made.live("agent:main:main", str(uuid.uuid4()), ["new"])
+        address = scanned(admin, tmp_path / "store")
+        plan = admin.post(f"{address}repair/", form(restore="nothing-<b>", key="agent:main:x"))["Location"]
+        done(newest())
+        again = html_of(admin, plan).split("?again=")[1].split('"')[0]
+        html = html_of(admin, f"{address}repair/?again={again}")
+        assert 'value="nothing-&lt;b&gt;"' in html
+        assert 'value="agent:main:x"' in html

@@ -9,8 +9,9 @@ from django.core.management.base import CommandParser
 
 from sessions_app.errors import NotFoundError
 from sessions_app.management.base import HoldfastCommand, acting, common_arguments, write
+from sessions_app.management.rescue_words import report_words
 from sessions_app.management.store_repair import repair_arguments, repair_run
-from sessions_app.management.tables import facts, table
+from sessions_app.management.tables import counted, table
 from sessions_app.models import User
 from sessions_app.rescue.report import report_json
 from sessions_app.rescue.scan import Store, store_read
@@ -19,8 +20,6 @@ from sessions_app.runtime.exit_codes import ExitCode
 from sessions_app.selectors.adoption import original_lines, session_origin
 from sessions_app.services.reading import session_export_record
 from sessions_app.values import Actor, Json
-
-FILES_SHOWN = 200
 
 
 class Command(HoldfastCommand):
@@ -39,7 +38,11 @@ class Command(HoldfastCommand):
         for each in (scan, take):
             each.add_argument("path", metavar="PATH", help="e.g. ~/.openclaw")
             each.add_argument("--agent", default="", help="only this agent's")
-            each.add_argument("--key", default="", help="only this key; one that is not there takes everything")
+            each.add_argument(
+                "--key",
+                default="",
+                help="only this key; under one that is not there go transcripts that nothing names a key of",
+            )
         repair = actions.add_parser(
             "repair", help="let the other program show what it lost; file era only, after a backup"
         )
@@ -66,21 +69,19 @@ class Command(HoldfastCommand):
     def _scan(self, options: Json) -> ExitCode:
         with store_read(options["path"]) as store:
             report = _planned(store, options, acting(options))
-        return self.answer(report, _words(report, "would be adopted"))
+            return self._told(report, "would be adopted")
 
     def _adopt(self, options: Json) -> ExitCode:
         actor = acting(options)
         with store_read(options["path"]) as store:
             if options["dry_run"]:
                 report = _planned(store, options, actor)
-                return self.answer(report, _words(report, "would be adopted"))
+                return self._told(report, "would be adopted")
             report = adopt(store, actor, _wish(options, actor))
-        made = report["made"]
-        text = (
-            f"Adopted {made['sessions']:,} sessions, {made['lines']:,} lines, {made['checkpoints']:,} checkpoints.\n\n"
-        )
-        failed = "".join(f"Failed: {row['path']}: {row['why']}\n" for row in report["failed"])
-        return self.answer(report, text + failed + _words(report, "adopted"))
+            return self._told(report, "adopted", _made_words(report))
+
+    def _told(self, report: Json, done: str, before: str = "") -> ExitCode:
+        return self.answer(report, "" if self.as_json else before + report_words(report, done))
 
     def _repair(self, options: Json) -> ExitCode:
         document, words = repair_run(options)
@@ -113,6 +114,15 @@ def _planned(store: Store, options: Json, actor: Actor) -> Json:
     return report_json(plan, points)
 
 
+def _made_words(report: Json) -> str:
+    made = report["made"]
+    counts = ", ".join(counted(made[f"{noun}s"], noun) for noun in ("session", "line", "checkpoint"))
+    failed = "".join(f"Failed: {row['path']}: {row['why']}\n" for row in report["failed"])
+    stayed = ((key, each) for key, each in report["current"].items() if each.get("why"))
+    failed += "".join(f"Not made current: {key}: {each['why']}\n" for key, each in stayed)
+    return f"Adopted {counts}.\n\n{failed}"
+
+
 def _wish(options: Json, actor: Actor) -> Wish:
     owner = actor.user_id
     if options.get("owner"):
@@ -123,45 +133,3 @@ def _wish(options: Json, actor: Actor) -> Wish:
     assert owner is not None, "a command acts for an account"
     make_current = bool(options.get("make_current"))
     return Wish(owner, agent=options["agent"], key=options["key"], make_current=make_current)
-
-
-def _words(report: Json, done: str) -> str:
-    """The report for a person."""
-    totals = report["totals"]
-    names = ("lines", "adopted", "duplicate", "unreadable", "refused")
-    parts = [facts([("Directory", report["root"]), ("Files", totals["files"]), ("Bytes", totals["bytes"])])]
-    parts.append(facts([(done if name == "adopted" else name, totals[name]) for name in names]))
-    sessions = [
-        (
-            "" if n else group["sessionKey"],
-            "*" if row["isCurrent"] else "",
-            row["sessionId"],
-            row["kind"],
-            row["lines"],
-            row["endedAt"] or "",
-        )
-        for group in report["keys"]
-        for n, row in enumerate(group["sessions"])
-    ]
-    parts.append(table(("KEY", "", "SESSION", "FROM", "LINES", "ENDED"), sessions, empty="No sessions were found."))
-    found = [
-        (row["code"], row.get("path") or row.get("sessionKey") or "", row["words"], row.get("detail", ""))
-        for row in report["findings"]
-    ]
-    parts.append(table(("FINDING", "WHERE", "WHAT IT MEANS", "DETAIL"), found, empty="Nothing is wrong with it."))
-    files = [_file_line(row) for row in report["files"] if "accounts" in row][:FILES_SHOWN]
-    parts.append(table(("FILE", "KIND", *(name.upper() for name in names)), files, empty=""))
-    return "\n\n".join(part for part in parts if part)
-
-
-def _file_line(row: Json) -> tuple[str | int, ...]:
-    sums = row["accounts"]
-    return (
-        row["path"],
-        row["kind"],
-        sums["lines"],
-        sums["adopted"],
-        sums["duplicate"],
-        sums["unreadable"],
-        sums["refused"],
-    )

@@ -11,6 +11,7 @@ from sessions_app.errors import InvalidParamsError, StorageUnavailableError
 from sessions_app.rescue.repair.backup import DONE, UNDONE, backup_made, document_written, manifest_read
 from sessions_app.rescue.repair.desk import INDEX
 from sessions_app.rescue.repair.place import Place, checked_name
+from sessions_app.rescue.repair.planning import step_words
 from sessions_app.rescue.repair.running import signs_of_life
 from sessions_app.rescue.repair.showing import mended
 from sessions_app.rescue.repair.verifying import verified
@@ -71,7 +72,7 @@ def _applied(plan: Json, progress: Progress) -> Json:
         for directory, place in zip(manifest["plan"]["directories"], places, strict=True):
             for step in directory["steps"]:
                 _STEPS[step["do"]](place, step, home, progress)
-                done.append(step["words"])
+                done += step_words(step)
             for step in directory["steps"]:
                 place.removed(checked_name(step["temp"]))
         result = verified(manifest["plan"])
@@ -89,6 +90,7 @@ def _unchanged(plan: Json, places: list[Place]) -> None:
         for step in directory["steps"]:
             wanted = {"copy": [("from", "fromDigest")], "aside": [("from", "digest")], "remove": [("name", "digest")]}
             pairs = [(step[name], step[digest]) for name, digest in wanted.get(step["do"], [])]
+            pairs += [(part["from"], part["digest"]) for part in step.get("parts", ())]
             pairs += [(INDEX, step["digest"])] if step["do"] == "index" else []
             free = [step[name] for name in ("to", "aside") if step.get(name)]
             if step["do"] == "copy" and step.get("aside"):
@@ -109,7 +111,9 @@ def _copy(place: Place, step: Json, _home: Path, progress: Progress) -> None:
         raise InvalidParamsError(f"{name} changed meanwhile. Undo this repair with its backup.", field="plan")
     place.removed(checked_name(step["temp"]))
     progress(step["words"])
-    source = mended(place, checked_name(step["from"]), step.get("header", ""), ends_line=bool(step.get("endsLine")))
+    for part in step.get("parts", ()):
+        checked_name(part["from"])
+    source = mended(place, checked_name(step["from"]), step)
     place.written(step["temp"], source, _mode(place))
     if place.digest(step["temp"]) != step["digest"]:
         raise InvalidParamsError(f"{step['from']} changed meanwhile. Undo this repair with its backup.", field="plan")
@@ -140,7 +144,7 @@ def _index(place: Place, step: Json, home: Path, progress: Progress) -> None:
         progress(f"Keep the damaged index as {step['aside']}.")
         place.linked(INDEX, step["aside"])
     place.removed(checked_name(step["temp"]))
-    progress(step["words"])
+    progress("Write the new index.")
     place.written(step["temp"], iter([(home / checked_name(step["blob"])).read_bytes()]), _mode(place))
     progress("Give the new index its name.")
     place.replaced(step["temp"], INDEX)

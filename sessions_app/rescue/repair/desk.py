@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sessions_app.rescue.index import base_of
-from sessions_app.rescue.keys import Transcript
 from sessions_app.rescue.names import FileKind
 from sessions_app.rescue.repair.json_text import members_of
 from sessions_app.rescue.repair.place import Place, digest_of
+from sessions_app.rescue.transcripts import Transcript
 from sessions_app.values import Json
 
 INDEX = "sessions.json"
@@ -32,6 +32,7 @@ class Desk:
         rows: key to entry, as they will be.
         shows: key to the live file its row names, as it will be.
         older: key to entries of index backups, for rows that were lost.
+        slices: of a file that is a slice of a session: all of that session's, in order.
     """
 
     path: str
@@ -43,6 +44,7 @@ class Desk:
     rows: dict[str, Json] = field(default_factory=dict)
     shows: dict[str, str] = field(default_factory=dict)
     older: dict[str, Json] = field(default_factory=dict)
+    slices: dict[int, list[Transcript]] = field(default_factory=dict)
     index_digest: str | None = None
     index_is_broken: bool = False
     copies: list[Json] = field(default_factory=list)

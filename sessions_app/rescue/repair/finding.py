@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sessions_app.rescue.keys import Transcript
 from sessions_app.rescue.names import TRANSCRIPTS, FileKind
 from sessions_app.rescue.places import printable
 from sessions_app.rescue.repair.desk import name_of
 from sessions_app.rescue.repair.wish import RepairWish
+from sessions_app.rescue.transcripts import Transcript
 
 _SHORT_ID_CHARS = 8
-_RANK = [FileKind.TRANSCRIPT, FileKind.RESET, FileKind.DELETED, FileKind.BACKUP, FileKind.CHECKPOINT, FileKind.COLD]
+_RANK = [
+    FileKind.TRANSCRIPT,
+    FileKind.RESET,
+    FileKind.DELETED,
+    FileKind.BACKUP,
+    FileKind.CHECKPOINT,
+    FileKind.COLD,
+    FileKind.IMPORTED,
+]
 
 
 class RefusedError(Exception):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from sessions_app.rescue.index import base_of
-from sessions_app.rescue.keys import Transcript
 from sessions_app.rescue.names import uuid_in
 from sessions_app.rescue.repair.desk import ROWS_MAX, Desk, name_of
 from sessions_app.rescue.repair.finding import newest_archive
-from sessions_app.rescue.repair.rows import row_edited
+from sessions_app.rescue.repair.rows import row_edited, row_placed
 from sessions_app.rescue.repair.showing import session_id_of, session_shown
 from sessions_app.rescue.scan import Store
+from sessions_app.rescue.transcripts import Transcript
 
 RETIRED = ":retired:"
 
@@ -17,17 +17,24 @@ RETIRED = ":retired:"
 def missing_mended(store: Store, desk: Desk) -> list[str]:
     """Relink every row whose transcript is not there to its newest archive, or retire it to a row that says so.
 
+    Rows whose transcript is here, and not at the absolute path they name, are pointed to it: the program does not look here.
+
     Returns:
         Warnings, in words.
     """
     warnings: list[str] = []
     used: dict[int, str] = {}
+    emptied = {
+        name_of(each) for each in desk.live() if not each.facts.get("entries") and not each.facts.get("hasHeader")
+    }
     for key in sorted(desk.rows, key=lambda key: (":run:" in key, key)):
         shown = desk.shows[key]
-        if shown in desk.names or RETIRED in key:
-            continue
         session = str(desk.rows[key].get("sessionId") or "")
         each = newest_archive(desk.transcripts, key, uuid_in(session) or session, base_of(shown))
+        is_there = shown in desk.names and not (each is not None and shown in emptied)
+        if is_there or RETIRED in key:
+            row_placed(desk, key)
+            continue
         if each is None or (each.file not in used and desk.users_of(name_of(each), but=key)):
             warnings += _retired(desk, key, session)
         elif each.file in used:
@@ -64,7 +71,7 @@ def orphans_adopted(store: Store, desk: Desk) -> list[str]:
         name = name_of(each)
         if name not in desk.names or desk.users_of(name) or name.endswith(".zst"):
             continue
-        if not each.facts.get("messages"):
+        if not store.ledger.facts("file", each.file).get("messages"):
             warnings.append(f"{name} holds no message; it gets no row.")
         elif len(desk.rows) >= ROWS_MAX:
             warnings.append(f"{name} gets no row: the program forgets rows above {ROWS_MAX}. Adopt brings it back.")

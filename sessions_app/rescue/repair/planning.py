@@ -6,8 +6,7 @@ import datetime
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from sessions_app.rescue.index import INDEX_MAX_BYTES
-from sessions_app.rescue.keys import Transcript
+from sessions_app.rescue.index import INDEX_MAX_BYTES, Row
 from sessions_app.rescue.names import TRANSCRIPTS, FileKind
 from sessions_app.rescue.plan import planned
 from sessions_app.rescue.repair.desk import INDEX, Desk, name_of, stamp_text
@@ -15,10 +14,12 @@ from sessions_app.rescue.repair.finding import RefusedError, transcript_meant
 from sessions_app.rescue.repair.missing import missing_mended, orphans_adopted
 from sessions_app.rescue.repair.place import Place
 from sessions_app.rescue.repair.running import locks_of, signs_of_life, state_directory
-from sessions_app.rescue.repair.showing import session_id_of, session_shown
+from sessions_app.rescue.repair.showing import mending, session_id_of, session_shown
+from sessions_app.rescue.repair.slices import parts_behind, slices_of
 from sessions_app.rescue.repair.unfinished import unfinished_plan
 from sessions_app.rescue.repair.wish import RepairWish
 from sessions_app.rescue.scan import Store, store_read
+from sessions_app.rescue.transcripts import Transcript
 from sessions_app.values import Json
 
 KEY_MAX_CHARS = 500
@@ -40,9 +41,12 @@ def repair_plan(path: str | Path, wish: RepairWish) -> Json:
         NotFoundError, InvalidParamsError: the path is no directory.
     """
     with store_read(path) as store, ExitStack() as stack:
-        transcripts = planned(store).transcripts
+        adoption = planned(store)
+        transcripts = adoption.transcripts
         now = datetime.datetime.now(datetime.UTC)
         desks = _desks(store, transcripts, wish, now, stack)
+        for desk in desks:
+            desk.slices = slices_of(adoption)
         state = state_directory(desks[0].place.path) if desks else store.root
         interrupted = unfinished_plan(state, wish.backup_to)
         if interrupted is not None:
@@ -54,7 +58,7 @@ def repair_plan(path: str | Path, wish: RepairWish) -> Json:
         warnings = [] if refusals else _decided(store, desks, wish, refusals)
         directories = [] if refusals else [each for desk in desks if (each := _directory(desk))["steps"]]
         expects = [{"path": desk.path, "key": key, **about} for desk in desks for key, about in desk.expects.items()]
-        words = [step["words"] for each in directories for step in each["steps"]]
+        words = [words for each in directories for step in each["steps"] for words in step_words(step)]
         findings = dict(store.ledger.rows("SELECT code, count(*) FROM finding GROUP BY code ORDER BY code"))
         plan |= {"ok": not refusals, "refusals": refusals, "warnings": warnings, "words": words}
         return plan | {"directories": directories, "expects": [] if refusals else expects, "findings": findings}
@@ -75,12 +79,16 @@ def _desks(
         with suppress(FileNotFoundError, NotADirectoryError):  # a name of bytes that are no text
             place = stack.enter_context(Place(store.root, directory))
             desk = Desk(directory, place, agent, [], now.isoformat())
-            desk.older = {r.key: r.entry for r in store.rows if r.agent == agent and not r.is_primary and r.entry}
+            desk.older = {r.key: r.entry for r in store.rows if r.agent == agent and _is_of_older_index(r)}
             desk.read(_index(place))
             own = [each for each in transcripts if not each.part and each.path.rpartition("/")[0] == directory]
             desk.transcripts = [each for each in own if name_of(each) in desk.names]
             desks.append(desk)
     return desks
+
+
+def _is_of_older_index(row: Row) -> bool:
+    return bool(row.entry) and (row.is_older or not row.is_primary)
 
 
 def _index(place: Place) -> bytes | None:
@@ -150,12 +158,16 @@ def _restored(store: Store, desks: list[Desk], wish: RepairWish) -> list[str]:
     if others:
         words = f"{each.path} is what {', '.join(others[:3])} shows now. Two chats must not share one transcript."
         raise RefusedError("in-use", words)
-    shown = desk.rows.get(key, {})
-    if desk.shows.get(key) == name and shown.get("sessionId") == session_id_of(each) and each.facts.get("hasHeader"):
-        return [f"{key} shows {name} already."]
-    warnings = [f"No record says that {each.path} belongs to {key}; it is a guess."] * (
-        each.key_by == "guess" and not wish.key
-    )
+    shown, warnings = desk.rows.get(key, {}), list[str]()
+    is_cut = bool(parts_behind(store, desk, each))
+    if each.file in desk.slices and not is_cut:
+        cut = f"The program cut this session into {len(desk.slices[each.file])} slices."
+        warnings.append(f"{cut} Only {name} is shown; adopt brings them back as one.")
+    is_whole = not is_cut and not any(mending(desk, each))
+    if desk.shows.get(key) == name and shown.get("sessionId") == session_id_of(each) and is_whole:
+        return [*warnings, f"{key} shows {name} already."]
+    if each.key_by == "guess" and not wish.key:
+        warnings.append(f"No record says that {each.path} belongs to {key}; it is a guess.")
     return warnings + session_shown(store, desk, each, key)
 
 
@@ -171,13 +183,18 @@ def _key_for(desk: Desk, each: Transcript, asked: str) -> str:
     return key
 
 
+def step_words(step: Json) -> list[str]:
+    """What a step does, a sentence or two for each row it touches."""
+    about = [edit["words"] for edit in step.get("edits", ())]
+    return [*about, *([step["words"]] if not about or step["words"] else [])]
+
+
 def _directory(desk: Desk) -> Json:
     """The steps of a directory, in an order in which it is whole after each of them."""
     steps = list(desk.copies)
     if desk.edits:
         broken = f"{INDEX}.bak.{desk.stamp_millis}" if desk.index_is_broken else ""
-        words = " ".join(edit["words"] for edit in desk.edits.values())
-        words += f" The damaged index is kept as {broken}." if broken else ""
+        words = f"The damaged index is kept as {broken}." if broken else ""
         edits = list(desk.edits.values())
         steps.append({"do": "index", "digest": desk.index_digest, "aside": broken, "edits": edits, "words": words})
     steps += desk.asides

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from sessions_app.rescue.index import base_of
-from sessions_app.rescue.keys import Transcript
 from sessions_app.rescue.names import FileKind
 from sessions_app.rescue.repair.desk import Desk, name_of
 from sessions_app.rescue.scan import Store
+from sessions_app.rescue.transcripts import Transcript
 from sessions_app.values import Json
 
 CHECKPOINTS_MAX = 25
@@ -73,16 +74,19 @@ def checkpoints_attached(store: Store, desk: Desk, edit: Json, session_id: str) 
     dropped = 0
     for record in _records(entry, desk.older.get(key, {})):
         snapshot = _snapshot(record)
-        if snapshot and (snapshot in desk.names or _renamed_back(desk, snapshot, words)):
-            kept.append(record)
+        # from 2026.5.28 on a record names no snapshot, and the program finds its place in the transcript
+        if not snapshot or snapshot in desk.names or _renamed_back(desk, snapshot, words):
+            kept.append(_placed(desk, record))
         else:
             dropped += 1
-    known = {_snapshot(record) for record in kept}
+    known = {_snapshot(record) for record in kept if _snapshot(record)}
     lost = [_made(store, desk, key, each) for each in _snapshots(desk, session_id) if name_of(each) not in known]
     if lost:
-        words.append(f"{len(lost)} checkpoints whose record was lost are listed again")
+        words.append(f"checkpoints whose record was lost are listed again: {len(lost)}")
+    if moved := sum(record not in _records(entry, desk.older.get(key, {})) for record in kept):
+        words.append(f"records of checkpoints that point to where their snapshots are now: {moved}")
     if dropped:
-        words.append(f"{dropped} records of checkpoints without a snapshot are dropped")
+        words.append(f"records of checkpoints without a snapshot are dropped: {dropped}")
     found = sorted(kept + lost, key=_created)[-CHECKPOINTS_MAX:]
     if found != entry.get("compactionCheckpoints", []):
         edit["sets"]["compactionCheckpoints"] = found
@@ -110,6 +114,39 @@ def _snapshot(record: Json) -> str:
     file = before.get("sessionFile") if isinstance(before, dict) else None
     base = base_of(file) if isinstance(file, str) else ""
     return f"{base}.jsonl" if base else ""
+
+
+def _placed(desk: Desk, record: Json) -> Json:
+    """A record whose paths lead to where the files are: they are absolute, and of the place the store was written at."""
+    placed = dict(record)
+    for side in ("preCompaction", "postCompaction"):
+        about = record.get(side)
+        if isinstance(about, dict) and (file := place_now(desk, about.get("sessionFile"))):
+            placed[side] = {**about, "sessionFile": file}
+    return placed
+
+
+def place_now(desk: Desk, file: object) -> str:
+    """Where a file lies that an absolute path of elsewhere names; "" when the path leads to it, or it is not here."""
+    name = f"{base_of(file)}.jsonl" if isinstance(file, str) else ""
+    now = str(desk.place.path / name)
+    return now if name in desk.names and file != now and not os.path.lexists(str(file)) else ""
+
+
+def row_placed(desk: Desk, key: str) -> None:
+    """Let a row whose absolute paths are of another place lead to its files, where it does not; nothing else of it is changed."""
+    entry = desk.rows[key]
+    file = place_now(desk, entry.get("sessionFile"))
+    if not file:
+        return
+    sets: Json = {"sessionFile": file}
+    records = _records(entry)
+    placed = [_placed(desk, record) for record in records]
+    if placed != records:
+        sets["compactionCheckpoints"] = placed
+    words = f"Let {key} find its transcript {base_of(file)}.jsonl, which is here and not where the row says."
+    desk.edits[key] = {"key": key, "sets": sets, "drops": [], "touch": [], "words": words}
+    desk.rows[key] = entry | sets
 
 
 def _renamed_back(desk: Desk, snapshot: str, words: list[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Whether the program itself may be running on a directory: a write lock of a living process, or an answer at its port."""
+"""Whether the program itself may be running on a directory: a lock of a living process, or an answer at its port."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import json
 import os
 import re
 import socket
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from sessions_app.rescue.locks import lock_is_live
+from sessions_app.rescue.locks import lock_is_live, process_lives
 from sessions_app.rescue.places import opened
 from sessions_app.rescue.repair.place import Place
 
@@ -17,6 +18,7 @@ CONFIG = "openclaw.json"
 DEFAULT_PORT = 18789
 _PORT = re.compile(r"""\bgateway\b["']?\s*:\s*\{[^{}]*?\bport["']?\s*:\s*(\d+)""")
 _CONFIG_MAX_BYTES = 4 << 20
+_LOCK_MAX_BYTES = 1 << 16
 _ANSWER_SECONDS = 0.5
 
 
@@ -36,9 +38,25 @@ def signs_of_life(state: Path, places: list[Place]) -> list[str]:
     found = []
     for place in places:
         found += [f"{place.path / name} is held by a living process" for name in sorted(locks_of(place, are_live=True))]
+    found += [f"process {pid} is a gateway that holds {lock}" for lock, pid in _gateways(state)]
     port = port_of(state)
     if port is not None and _answers(port):
         found.append(f"something answers at port {port}, which {CONFIG} gives to the gateway")
+    return found
+
+
+def _gateways(state: Path) -> list[tuple[Path, int]]:
+    """Locks of gateways, whatever their port, that name the configuration of a directory, and their living processes.
+
+    From 2026.4 on a gateway keeps `gateway.<hash>.lock` in a directory of its user below the temporary one.
+    """
+    found = []
+    for lock in sorted(Path(tempfile.gettempdir()).glob("openclaw*/gateway*.lock")):
+        with suppress(OSError, ValueError, RecursionError, KeyError, TypeError):
+            with opened(str(lock)) as stream:
+                said = json.loads(stream.read(_LOCK_MAX_BYTES))
+            if Path(said["configPath"]).parent.resolve() == state.resolve() and process_lives(said["pid"]):
+                found.append((lock, said["pid"]))
     return found
 
 

@@ -7,13 +7,14 @@ import re
 import uuid
 from collections.abc import Iterator
 
-from sessions_app.rescue.keys import Transcript
 from sessions_app.rescue.names import FileKind
 from sessions_app.rescue.plan import NAMESPACE
 from sessions_app.rescue.repair.desk import Desk, name_of
 from sessions_app.rescue.repair.place import Place, digest_of
 from sessions_app.rescue.repair.rows import checkpoints_attached, row_edited
+from sessions_app.rescue.repair.slices import joined, parts_behind
 from sessions_app.rescue.scan import Store
+from sessions_app.rescue.transcripts import Transcript
 from sessions_app.values import Json
 
 _SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -25,21 +26,25 @@ def session_shown(store: Store, desk: Desk, each: Transcript, key: str, *, label
     Returns:
         Warnings, in words.
     """
-    source, session_id = name_of(each), session_id_of(each)
-    header, ends_line = _mending(desk, each, session_id)
+    parts = parts_behind(store, desk, each)
+    whole = desk.slices[each.file] if parts else [each]
+    each, session_id = whole[0], session_id_of(whole[0])
+    header, ends_line = mending(desk, each)
     before = desk.shows.get(key, "")
-    if each.kind is FileKind.TRANSCRIPT and not header and not ends_line:
-        name = source
+    if each.kind is FileKind.TRANSCRIPT and not (header or ends_line or parts):
+        name = name_of(each)
     else:
-        name = _copied(desk, each, key, session_id, header, ends_line=ends_line)
-    edit = row_edited(desk, key, session_id, name, compactions=int(each.facts.get("compactions", 0)), label=label)
+        mend: Json = {"header": header, "endsLine": ends_line, "parts": parts}
+        name = _copied(desk, each, key, session_id, mend)
+    compactions, entries = (sum(int(one.facts.get(fact, 0)) for one in whole) for fact in ("compactions", "entries"))
+    edit = row_edited(desk, key, session_id, name, compactions=compactions, label=label)
     words = checkpoints_attached(store, desk, edit, session_id)
     edit["words"] = f"Let {key} show session {session_id} in {name}, fresh and not running."
     edit["words"] += "".join(f" Also, {line}." for line in words)
-    desk.expects[key] = {"sessionId": session_id, "file": name, "entries": int(each.facts.get("entries", 0))}
+    desk.expects[key] = {"sessionId": session_id, "file": name, "entries": entries}
     if before and before != name and before in desk.names and not desk.users_of(before, but=key):
         _put_aside(desk, before)
-    return _warnings(each, header)
+    return _warnings(store, whole, header)
 
 
 def session_id_of(each: Transcript) -> str:
@@ -49,11 +54,11 @@ def session_id_of(each: Transcript) -> str:
     return str(uuid.uuid5(NAMESPACE, f"{each.agent}/{each.path}"))
 
 
-def _mending(desk: Desk, each: Transcript, session_id: str) -> tuple[str, bool]:
+def mending(desk: Desk, each: Transcript) -> tuple[str, bool]:
     """The header a transcript lacks, and whether its last line lacks its end; the program loses lines over either."""
     header = ""
     if not each.facts.get("hasHeader"):
-        about = {"type": "session", "version": 3, "id": session_id, "timestamp": each.facts.get("startedAt")}
+        about = {"type": "session", "version": 3, "id": session_id_of(each), "timestamp": each.facts.get("startedAt")}
         header = json.dumps({name: value for name, value in about.items() if value}, separators=(",", ":"))
     last = b""
     for chunk in desk.place.chunks(name_of(each)):
@@ -61,20 +66,30 @@ def _mending(desk: Desk, each: Transcript, session_id: str) -> tuple[str, bool]:
     return header, last not in (b"", b"\n")
 
 
-def mended(place: Place, name: str, header: str, *, ends_line: bool) -> Iterator[bytes]:
-    """The bytes of a transcript with the header and the line end it lacks."""
+def mended(place: Place, name: str, mend: Json) -> Iterator[bytes]:
+    """The bytes of a transcript with what it lacks.
+
+    Args:
+        place: where it lies.
+        name: of its file.
+        mend: {header, endsLine, parts}, as `mending` and `parts_behind` say it.
+    """
+    header, parts = str(mend.get("header", "")), mend.get("parts")
+    if parts:
+        yield from joined(place, name, header, parts)
+        return
     if header:
         yield header.encode() + b"\n"
     yield from place.chunks(name)
-    if ends_line:
+    if mend.get("endsLine"):
         yield b"\n"
 
 
-def _copied(desk: Desk, each: Transcript, key: str, session_id: str, header: str, *, ends_line: bool) -> str:
+def _copied(desk: Desk, each: Transcript, key: str, session_id: str, mend: Json) -> str:
     """Plan a copy under a live name. What lies there under that name is put aside first, if it is nobody else's."""
     source, name = name_of(each), f"{session_id}.jsonl"
-    digest = digest_of(mended(desk.place, source, header, ends_line=ends_line))
-    aside, is_own = "", source == name
+    digest = digest_of(mended(desk.place, source, mend))
+    aside, is_own = "", name in {source, *(part["from"] for part in mend["parts"])}
     if name in desk.names:
         planned = next((step["digest"] for step in desk.copies if step["to"] == name), None)
         there = planned or desk.place.digest(name)
@@ -85,9 +100,10 @@ def _copied(desk: Desk, each: Transcript, key: str, session_id: str, header: str
         else:
             aside = desk.free_name(name, "bak" if is_own else "reset")
     step: Json = {"do": "copy", "from": source, "fromDigest": desk.place.digest(source), "to": name, "digest": digest}
-    step |= {"header": header, "endsLine": ends_line}
+    step |= mend
     words = f"Copy {source} to {name}"
-    words += ", with the header it lacks" if header else ""
+    words += ", with the header it lacks" if mend["header"] else ""
+    words += f", and behind it the slices that go on from it: {len(mend['parts'])}" if mend["parts"] else ""
     if aside:
         step |= {"aside": aside, "asideDigest": desk.place.digest(name)}
         words += f"; what lies there now is kept as {aside}"
@@ -114,12 +130,14 @@ def _put_aside(desk: Desk, name: str) -> None:
     desk.names.discard(name)
 
 
-def _warnings(each: Transcript, header: str) -> list[str]:
-    words = []
+def _warnings(store: Store, whole: list[Transcript], header: str) -> list[str]:
+    words, name = list[str](), name_of(whole[0])
     if header:
-        words.append(f"{name_of(each)} has no header; its copy gets one.")
-    if not each.facts.get("messages", {}).get("assistant"):
-        words.append(f"{name_of(each)} holds no answer; from 2026.5 on the program starts such a session anew.")
-    if each.facts.get("unreadable"):
-        words.append(f"{each.facts['unreadable']:,} lines of {name_of(each)} cannot be read; the program skips them.")
+        words.append(f"{name} has no header; its copy gets one.")
+    roles = [store.ledger.facts("file", each.file).get("messages", {}) for each in whole]
+    if not any(each.get("assistant") for each in roles):
+        words.append(f"{name} holds no answer; from 2026.5 on the program starts such a session anew.")
+    for each in whole:
+        if unreadable := each.facts.get("unreadable"):
+            words.append(f"{name_of(each)} has lines that cannot be read: {unreadable:,}. The program skips them.")
     return words

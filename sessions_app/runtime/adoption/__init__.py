@@ -8,14 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sessions_app.errors import DrainingError, HoldfastError, RunInFlightError, StorageUnavailableError
-from sessions_app.models import AdoptedStrand
+from sessions_app.errors import (
+    ConversationLockedError,
+    DrainingError,
+    HoldfastError,
+    RunInFlightError,
+    StorageUnavailableError,
+)
+from sessions_app.models import AdoptedStrand, Conversation
+from sessions_app.rescue.messages import storable
 from sessions_app.rescue.places import printable
 from sessions_app.rescue.plan import Plan
 from sessions_app.rescue.points import Point
 from sessions_app.rescue.report import accounts, report_json
 from sessions_app.rescue.scan import Store
 from sessions_app.rescue.strands import Fate, Strand
+from sessions_app.runtime.adoption.ends import ends_noted
 from sessions_app.runtime.adoption.gathered import Gathered
 from sessions_app.runtime.adoption.strands import StrandWriter
 from sessions_app.runtime.adoption.wish import Wish, key_here, plan_made
@@ -29,6 +37,7 @@ __all__ = ["Wish", "adopt", "key_here", "plan_made"]
 
 Progress = Callable[[int, int], None]
 _SOURCES_AT_ONCE = 100
+STAYED = "This conversation has messages here, so it arrived as an archive. Restore it, or adopt again as current (--make-current)."
 _KEPT = (Fate.NEW, Fate.EXTENDS, Fate.TRACE)
 
 
@@ -85,6 +94,7 @@ class _Run:
             moved = self._made_current(strand)
             if moved is not None:
                 currents[self.writer.key(strand)] = moved
+        ends_noted(self.actor, self.plan)
         for point in self.points:
             self._checkpoint(point)
         self._sources_noted(is_end=True)
@@ -128,12 +138,24 @@ class _Run:
             return {"sessionId": str(strand.session_id), "moved": False}
         rows = AdoptedStrand.objects.filter(session_id=strand.session_id, is_trace=False)
         row = rows.order_by("-wants_current", "-pk").first()
-        if row is None or not (row.wants_current or self.wish.make_current):
+        if row is None:
             return None
+        if not (row.wants_current or self.wish.make_current):
+            return self._stayed(strand)
         try:
-            return called(self.actor, adopted_current_make, strand_id=row.pk, is_asked=self.wish.make_current)
+            moved = called(self.actor, adopted_current_make, strand_id=row.pk, is_asked=self.wish.make_current)
+            return moved if moved["moved"] else self._stayed(strand)
+        except ConversationLockedError:
+            why = "This conversation is locked. Unlock it and adopt again: then it moves."
+            return {"sessionId": str(strand.session_id), "moved": False, "why": why}
         except RunInFlightError as error:
             return {"sessionId": str(strand.session_id), "moved": False, "why": error.message}
+
+    def _stayed(self, strand: Strand) -> Json:
+        """What is told of a session that is not made current: nothing more, when it is."""
+        is_current = Conversation.objects.filter(current_session_id=strand.session_id).exists()
+        told = {"sessionId": str(strand.session_id), "moved": False}
+        return told if is_current else {**told, "why": STAYED}
 
     def _checkpoint(self, point: Point) -> None:
         try:
@@ -155,6 +177,8 @@ class _Run:
             for each in some:
                 places = self._places(each.file) if is_end else ()
                 sums = accounts(self.plan, each, frozenset(self.failed)) if is_end else {}
+                if is_end and (header := self.plan.lone_headers.get(each.file)) is not None:
+                    sums["header"] = storable(header.decode())
                 size = sizes[each.file]
                 facts.append(SourceFacts(each.path, str(each.kind), each.agent[:100], size, sums, places))
             label = self.wish.label or printable(str(self.store.root))

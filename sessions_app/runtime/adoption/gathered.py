@@ -37,7 +37,7 @@ class Gathered:
         """Whether a strand can go with others: new, short, beginning nowhere else, and clear in what it is of its conversation."""
         if strand.fate is not Fate.NEW or strand.start is not None or strand.session_id is None:
             return False
-        if strand.skip or strand.new_lines > BATCH_MAX_LINES:
+        if strand.skip or strand.slices or strand.new_lines > BATCH_MAX_LINES:
             return False
         return strand.is_current != (self.writer.key(strand) in self._keys())
 

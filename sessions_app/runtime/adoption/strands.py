@@ -20,7 +20,7 @@ from sessions_app.rescue.strands import Fate, Strand
 from sessions_app.runtime.adoption.wish import Wish, key_here
 from sessions_app.runtime.pacing import Pacing, called
 from sessions_app.services.adopt import adopted_conversation_open, adopted_strand_open
-from sessions_app.services.adopt_lines import BATCH_MAX_LINES, lines_adopt
+from sessions_app.services.adopt_lines import BATCH_MAX_LINES, lines_adopt, lines_prepared
 from sessions_app.values import TITLE_MAX_CHARS, Actor, ConversationKind, Json
 from sessions_app.values.adoption import AdoptedLine, StrandFacts
 
@@ -89,6 +89,7 @@ class StrandWriter:
         key = self.key(strand)
         if key not in self.keys:
             current = self._current(key)
+            current = current and current.opener
             is_new_current = current is not None and current.fate is Fate.NEW
             self.keys[key] = called(
                 self.actor,
@@ -112,13 +113,18 @@ class StrandWriter:
         if strand.fate is Fate.EXTENDS and strand.stored is not None and self._may_extend(strand.stored):
             row = AdoptedStrand.objects.get(pk=strand.stored)
             strand_id, base = row.pk, row.lines
+        elif strand.is_joined and strand.before is not None:
+            row = AdoptedStrand.objects.get(pk=self.placed[strand.before.number][0])
+            strand_id, base, strand.session_id = row.pk, row.lines, row.session_id
         else:
             strand_id = self._opened(strand, conversation)
         self.placed[strand.number] = (strand_id, base)
         first = base + 1
+        tip: Json | None = None
         for batch in self._batches(self.lines(strand)):
+            ready = lines_prepared(tip, batch) if tip is not None else None
             self.pacing.others_first()
-            called(self.actor, lines_adopt, strand_id=strand_id, first=first, lines=batch)
+            tip = called(self.actor, lines_adopt, strand_id=strand_id, first=first, lines=batch, ready=ready)
             first += len(batch)
             self.written(len(batch))
             self.told(self.done)
@@ -142,7 +148,7 @@ class StrandWriter:
         about, is_trace = strand.about, strand.fate is Fate.TRACE
         parent_id, parent_index = self._parent(strand)
         session_id = self._beside(strand) if is_trace else self._own_id(strand)
-        wants = strand.is_current and (conversation["isUnused"] or self.wish.make_current)
+        wants = [strand, *strand.joined][-1].is_current and (conversation["isUnused"] or self.wish.make_current)
         facts = self.facts(strand, wants_current=wants)
         opened = called(
             self.actor,
@@ -159,16 +165,19 @@ class StrandWriter:
 
     def facts(self, strand: Strand, *, wants_current: bool = False) -> StrandFacts:
         """What is written down of a strand."""
-        about, is_main = strand.about, strand.part == "main"
+        is_main, last = strand.part == "main", [strand, *strand.joined][-1]
+        about = last.about
         return StrandFacts(
             agent=about.agent[:100],
-            foreign_id=about.session_id[:100],
+            foreign_id=last.foreign_id[:100],
             foreign_key=strand.key.encode("utf-8", "replace").decode().replace("\x00", "")[:500],
             kind=str(about.kind) if is_main else strand.part,
-            started_at=moment(about.facts.get("startedAt")) or strand.ended_at or timezone.now(),
-            ended_at=strand.ended_at,
-            end_reason=strand.end_reason,
-            header=self.store.ledger.one("SELECT header FROM file WHERE id = ?", about.file) if is_main else None,
+            started_at=moment(strand.about.facts.get("startedAt")) or last.ended_at or timezone.now(),
+            ended_at=last.ended_at,
+            end_reason=last.end_reason,
+            header=self.store.ledger.one("SELECT header FROM file WHERE id = ?", strand.about.file)
+            if is_main
+            else None,
             is_trace=strand.fate is Fate.TRACE,
             wants_current=wants_current,
             facts={"keyBy": about.key_by, "idKept": strand.kept_id, "path": about.path[-300:]},
@@ -199,7 +208,7 @@ class StrandWriter:
     def _beside(self, trace: Strand) -> UUID | None:
         """The session a trace lies beside: of its own foreign id, the one that kept it first."""
         kin = AdoptedStrand.objects.filter(
-            agent=trace.about.agent[:100], foreign_id=trace.about.session_id[:100], is_trace=False
+            agent=trace.about.agent[:100], foreign_id=trace.foreign_id[:100], is_trace=False
         )
         return kin.order_by("pk").values_list("session_id", flat=True).first()
 

@@ -30,7 +30,7 @@ from sessions_app.runtime.rescue_jobs.job import (
 from sessions_app.values import Actor, Json
 
 _NAMESPACE = uuid.UUID("3f0f2b51-6a55-5d5e-8e0a-6d2c3f5f3a11")
-UPLOAD_NAME = "upload"
+UPLOAD_NAME, FILES_NAME = "upload", "files"
 INCOMING_MAX_SECONDS = 3600
 
 
@@ -113,11 +113,28 @@ def repair_ask(actor: Actor, kind: JobKind, scan: Job, *, wish: Json, request_id
     return _of_scan(actor, kind, scan, request_id, wish)
 
 
+def may_again(job: Job) -> bool:
+    """Whether a job that did not come to its end can be started again: what it is about must still be there."""
+    if job.is_open or job.state is JobState.DONE:
+        return False
+    return (
+        not job.upload
+        or job.kind is not JobKind.SCAN
+        or any((job.folder / name).exists() for name in (UPLOAD_NAME, FILES_NAME))
+    )
+
+
 def job_again(actor: Actor, job_id: UUID) -> Job:
-    """Start a job again that was interrupted, cancelled or failed. What is there already is not made twice."""
+    """Start a job again that was interrupted, cancelled or failed. What is there already is not made twice.
+
+    Raises:
+        InvalidParamsError: its upload is gone.
+    """
     access.require(actor, Action.MANAGE)
     job = job_read(job_id)
     if not job.is_open and job.state is not JobState.DONE:
+        if not may_again(job):
+            raise InvalidParamsError("This archive could not be used and was deleted. Upload another one.")
         (job.folder / CANCEL_NAME).unlink(missing_ok=True)
         job = job_moved(job, JobState.WAITING)
         _wake()

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from sessions_app.errors import NotFoundError
+from sessions_app.rescue.listed import json_pieces
 from sessions_app.selectors.wire import wire_time
 from sessions_app.values import Json
 
@@ -79,6 +80,11 @@ class Job:
     def is_open(self) -> bool:
         """Whether it is still to be carried out."""
         return self.state in (JobState.WAITING, JobState.RUNNING)
+
+    @property
+    def is_cancelling(self) -> bool:
+        """Whether somebody wants it to end, and it has not yet."""
+        return self.state is JobState.RUNNING and (self.folder / CANCEL_NAME).exists()
 
     @property
     def scan_id(self) -> UUID:
@@ -156,7 +162,7 @@ def json_write(path: Path, document: Any) -> None:
     whole = path.with_name(f"{path.name}.new")
     descriptor = os.open(whole, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(document, file)  # ASCII: names that are no UTF-8 survive
+        file.writelines(json_pieces(document))  # ASCII: names that are no UTF-8 survive
         file.flush()
         os.fsync(file.fileno())
     whole.replace(path)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sessions_app.rescue.repair import RepairWish, repair_apply, repair_plan, repair_undo
 from sessions_app.runtime import writers
-from sessions_app.runtime.rescue_jobs.job import Job, job_read, json_read, json_write
+from sessions_app.runtime.rescue_jobs.job import Job, JobKind, JobState, job_read, json_read, json_write
 from sessions_app.runtime.rescue_jobs.progress import ProgressTold
 from sessions_app.runtime.rescue_jobs.report_file import JSON_NAME
 from sessions_app.services.store_repairs import store_repair_record
@@ -48,6 +48,19 @@ def undo_work(job: Job, actor: Actor, told: ProgressTold) -> None:
 def repair_facts(job: Job) -> Json:
     """What a plan, a repair or an undoing says of itself; {} before its end."""
     return json_read(job.folder / JSON_NAME)
+
+
+def undoing_of(repair: Job, work: list[Job]) -> Job | None:
+    """The job that undid a repair, if one did; `work` is what was done with the same scan."""
+    backup = repair_facts(repair).get("backup")
+    undoings = (each for each in work if each.kind is JobKind.UNDO and each.state is JobState.DONE)
+    return next((each for each in undoings if backup and each.wish.get("backup") == backup), None)
+
+
+def undoable(work: list[Job]) -> list[Job]:
+    """The repairs among jobs that changed something and can still be undone, the newest first."""
+    repairs = (each for each in work if each.kind is JobKind.REPAIR and each.state is JobState.DONE)
+    return [each for each in repairs if repair_facts(each).get("changed") and undoing_of(each, work) is None]
 
 
 def _recorded(actor: Actor, **params: Any) -> None:

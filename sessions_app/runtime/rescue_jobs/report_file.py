@@ -76,12 +76,18 @@ def _files_written(database: sqlite3.Connection, report: Json, orphans: set[str]
             row.get("sessionKey", ""),
             row.get("sessionId", ""),
             bool(row.get("isCurrent")),
-            bool(row.get("accounts", {}).get("unreadable") or row.get("accounts", {}).get("refused")),
+            _has_trouble(row.get("accounts", {})),
             json.dumps({**row, "isOrphan": row["path"] in orphans}),
         )
         for row in report["files"]
     )
     database.executemany("INSERT INTO file VALUES (NULL,?,?,?,?,?,?,?,?)", rows)
+
+
+def _has_trouble(accounts: Json) -> bool:
+    """Whether lines of a file were lost to whoever asked for them."""
+    refused = accounts.get("refused", 0) - accounts.get("why", {}).get("not-asked-for", 0)
+    return bool(accounts.get("unreadable") or refused)
 
 
 def _keys_written(database: sqlite3.Connection, report: Json, orphans: set[str]) -> None:

@@ -17,7 +17,7 @@ from sessions_app.models import User
 from sessions_app.rescue.report import report_json
 from sessions_app.rescue.scan import Store, store_read
 from sessions_app.runtime.adoption import Wish, adopt, plan_made
-from sessions_app.runtime.rescue_jobs.asking import UPLOAD_NAME
+from sessions_app.runtime.rescue_jobs.asking import FILES_NAME, UPLOAD_NAME
 from sessions_app.runtime.rescue_jobs.job import OUTCOME_NAME, Job, JobKind, job_read, json_read, json_write
 from sessions_app.runtime.rescue_jobs.progress import ProgressTold
 from sessions_app.runtime.rescue_jobs.repairing import plan_work, repair_work, undo_work
@@ -26,7 +26,7 @@ from sessions_app.runtime.rescue_jobs.unpacking import Limits, unpacked
 from sessions_app.values import Actor, Json
 
 NICE = 10
-UNPACKED_NAME, FILES_NAME = "unpacked.json", "files"
+UNPACKED_NAME, FIRST_NAME = "unpacked.json", "first.json"
 
 
 def process_made_harmless() -> None:
@@ -86,8 +86,16 @@ def _scan(job: Job, actor: Actor, told: ProgressTold) -> None:
 def _adopt(job: Job, actor: Actor, told: ProgressTold) -> None:
     with _store(job, told) as store:
         told("planning")
-        report = adopt(store, actor, _wish(job), lambda done, total: told("adopting", done, total))
-        _reported(job, report, store)
+        first = job.folder / FIRST_NAME
+
+        def progress(done: int, total: int) -> None:
+            if not first.exists():
+                json_write(first, {"lines": total})
+            told("adopting", done, total)
+
+        report = adopt(store, actor, _wish(job), progress)
+        before = max(json_read(first).get("lines", 0) - report["made"]["lines"], 0)
+        _reported(job, {**report, "storedBefore": before}, store)
 
 
 def _wish(job: Job) -> Wish:
