@@ -100,19 +100,24 @@ def test_the_second_tab_can_restore_what_the_first_one_put_aside(open_chat: Open
     old = current_id(second)
     first.get_by_role("link", name="New session…").click()
     first.locator("#ask").get_by_role("button", name="Archive and start new").click()
+    expect(first.locator(".divider")).to_contain_text(old[:8])
+    new = next_session(first, old)
     second.locator("[data-notice=moved]").get_by_role("button", name="Restore previous").click()
     expect(second.locator(".toast", has_text=f"Restored {old[:8]}")).to_be_visible()
     shows_session(second, old)
-    expect(first.locator("[data-notice=moved]")).to_contain_text(old[:8])
+    banner = first.locator("[data-notice=moved]")
+    expect(banner).to_contain_text(old[:8])
+    expect(banner).to_contain_text(new[:8])
 
 
 def test_a_reload_in_the_middle_of_an_answer_loses_and_doubles_nothing(open_chat: OpenChat, model: ModelServer) -> None:
     page = open_chat()
-    model.behave_next("stream:60:0.05")
+    model.behave_next("held:60:5")
     say(page, "count for me")
     expect(page.locator("[data-tail=live]")).to_contain_text("word5")
     page.reload()
     expect(page.locator("[data-tail=live]")).to_contain_text("word1 word2")
+    model.go_on()
     answered(page, "word60")
     expect(page.locator("article.message-agent")).to_have_count(1)
     text = page.locator("article.message-agent .prose").inner_text()
@@ -121,7 +126,7 @@ def test_a_reload_in_the_middle_of_an_answer_loses_and_doubles_nothing(open_chat
 
 def test_stop_keeps_what_is_there_and_retry_asks_again(open_chat: OpenChat, model: ModelServer) -> None:
     page = open_chat()
-    model.behave_next("stream:400:0.05")
+    model.behave_next("held:400:3")
     say(page, "a long one")
     expect(page.locator("[data-tail=live]")).to_contain_text("word3")
     page.locator("#message").fill("and then?")

@@ -72,7 +72,7 @@ def test_escape_leaves_the_title_and_a_typed_command_says_what_it_will_do(open_c
 
 def test_a_queued_message_can_be_withdrawn(open_chat: OpenChat, model: ModelServer) -> None:
     page = open_chat()
-    model.behave_next("stream:400:0.05")
+    model.behave_next("held:400:2")
     say(page, "a long one")
     expect(page.locator("[data-tail=live]")).to_contain_text("word2")
     say(page, "never mind this")

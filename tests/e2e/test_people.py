@@ -28,6 +28,7 @@ def person_made(page: Page, served: Served, name: str) -> str:
     expect(dialog.get_by_role("button", name="Copy sign-in link")).to_be_focused()
     link = dialog.locator("#secret").inner_text()
     dialog.get_by_role("button", name="Copy sign-in link").click()
+    expect(page.locator("#toasts")).to_contain_text("Copied.")
     assert page.evaluate("navigator.clipboard.readText()") == link
     dialog.get_by_text("Done").click()
     expect(dialog).to_be_hidden()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tarfile
 import time
+import uuid
 from pathlib import Path
 
 import pytest
+import zstandard
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.conftest import Served
@@ -19,12 +22,25 @@ from tests.rescue.making import REAL, STORES
 pytestmark = pytest.mark.e2e
 STORE = STORES / REAL[1]
 DONE_MS = 60_000
+HEAVY_LINES = 2_000_000
 ARCHIVE = "4dc9eb87-6221-433e-98af-487d5b0009bc"
 
 
 def tab(page: Page, name: str) -> None:
     """Open a part of the report."""
-    page.get_by_label("Parts of the report").get_by_role("link", name=name).click()
+    link = page.get_by_label("Parts of the report").get_by_role("link", name=name)
+    link.click()
+    expect(link).to_have_attribute("aria-current", "page")
+
+
+def heavy(store: Path) -> Path:
+    """An archive in this store that is small on disk and keeps a scan busy for long; its path."""
+    path = store / f"agents/main/sessions/{uuid.uuid4()}.jsonl.reset.2026-11-20T17-05-00.000Z.zst"
+    line = b'{"type":"message","id":"a","message":{"role":"user","content":"again and again"}}\n'
+    with zstandard.open(path, "wb") as stream:
+        for _ in range(HEAVY_LINES // 1000):
+            stream.write(line * 1000)
+    return path
 
 
 def test_from_an_upload_to_a_chat_that_goes_on(context: BrowserContext, served: Served, tmp_path: Path) -> None:
@@ -70,15 +86,18 @@ def test_work_outlives_the_page_and_the_server_and_repairs_are_undone(
 ) -> None:
     store = tmp_path / "store"
     shutil.copytree(STORE, store)
+    archive = heavy(store)
     page = context.new_page()
     page.goto(f"{served.url}/rescue/")
     page.get_by_label("Path").fill(str(store))
     page.get_by_role("button", name="Look at it", exact=True).click()
+    page.wait_for_url(re.compile(r"/rescue/[0-9a-f-]{36}/$"))
     job = served.data_dir / "rescue" / page.url.rstrip("/").rsplit("/", 1)[1] / "job.json"
     until = time.monotonic() + 60
     while json.loads(job.read_text())["state"] == "waiting" and time.monotonic() < until:
         time.sleep(0.01)
     served.stop(kill=True)
+    archive.unlink()
     served.start()
     page.reload()
     expect(page.get_by_text("The server stopped meanwhile")).to_be_visible()

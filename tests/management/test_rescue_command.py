@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import uuid
 from pathlib import Path
+
+import pytest
 
 STORE = str(Path(__file__).parents[1] / "rescue" / "stores" / "store-2026.4.21")
 
@@ -72,3 +76,24 @@ def test_the_report_tells_each_trouble_once_with_its_places_the_worst_first(empt
     trouble = [line for line in said.out.splitlines() if line.startswith("!")]
     assert [line.split(":")[0] for line in trouble] == ["!! line-unreadable (12)", "!  file-without-row (12)"]
     assert said.out.count("and 2 more; --json lists them") == 2
+
+
+@pytest.mark.parametrize(("is_gone", "code"), [(True, 1), (False, 0)])
+def test_the_process_of_a_job_works_only_for_the_server_that_started_it(empty_place, is_gone, code):
+    assert empty_place.manage("signin_link", "admin").code == 0  # makes the place
+    job = empty_place.path / "rescue" / str(uuid.uuid4())
+    job.mkdir(parents=True)
+    asked = {
+        "kind": "scan",
+        "user_id": 1,
+        "by": "admin",
+        "path": STORE,
+        "wish": {"path": STORE},
+        "of": None,
+        "state": "running",
+    }
+    (job / "job.json").write_text(json.dumps(asked))
+    said = empty_place.manage("rescue_job", job.name, "--server", "1" if is_gone else str(os.getpid()))
+    assert said.code == code, said.err
+    outcome = json.loads((job / "outcome.json").read_text())
+    assert (outcome["ok"], "server" in outcome.get("words", "")) == (not is_gone, is_gone)

@@ -155,7 +155,10 @@ class ModelConnection:
         if delay == 0 and name == "echo":
             self._chunk(*map(_delta, pieces), _finish("stop"), "[DONE]")
             return self._end_stream()
-        for piece in pieces:
+        first = int(rest.partition(":")[2]) if name == "held" else len(pieces)
+        for place, piece in enumerate(pieces):
+            while place >= first and self.server.is_held:
+                await self._pause(0.01)
             await self._pause(delay)
             self._chunk(_delta(piece))
             await self.writer.drain()
@@ -166,7 +169,9 @@ class ModelConnection:
             name, rest = "stream", "200:0.05"
         if name == "stream":
             count, _, delay = rest.partition(":")
-            return [f"word{n} " for n in range(1, int(count) + 1)], float(delay or 0)
+            return _words(count), float(delay or 0)
+        if name == "held":
+            return _words(rest.partition(":")[0]), 0.0
         if name in ("empty", "filtered"):
             return [], 0.0
         if name == "split":
@@ -221,6 +226,10 @@ class ModelConnection:
     def _end_stream(self) -> bool:
         self.writer.write(b"0\r\n\r\n")
         return True
+
+
+def _words(count: str) -> list[str]:
+    return [f"word{n} " for n in range(1, int(count) + 1)]
 
 
 def _delta(text: str) -> str:

@@ -14,6 +14,7 @@ the server's own `behaviour`. NAME is one of:
 
     echo               `You said: TEXT (message N)` in `chunks` pieces with `delay_seconds` before each
     stream:COUNT:DELAY COUNT pieces `word1 word2 ...`, DELAY seconds before each, e.g. stream:500:0.02
+    held:COUNT:FIRST   FIRST of COUNT such pieces, then the others once `go_on` was called
     slow               = stream:200:0.05
     401 403 404 500 503  that status with an error body;  429: with Retry-After: 7;  quota: 429 insufficient_quota
     context            400 context_length_exceeded
@@ -56,6 +57,7 @@ class ModelServer:
         delay_seconds: pause before each piece of an echo.
         reply: makes the text of an echo from the messages; None for the built-in one.
         requests: what was asked for, oldest first.
+        is_held: whether answers of `held` still wait in their middle.
     """
 
     behaviour: str = "echo"
@@ -66,6 +68,7 @@ class ModelServer:
     keep_requests: bool = True
     requests: list[ModelRequest] = field(default_factory=list)
     connections: int = 0
+    is_held: bool = True
     _next: deque[str] = field(default_factory=deque)
     _ready: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -80,6 +83,10 @@ class ModelServer:
     def behave_next(self, *behaviours: str) -> None:
         """The next requests get these, one each; then the usual choice counts again."""
         self._next.extend(behaviours)
+
+    def go_on(self) -> None:
+        """Give the rest of the answers that are held in their middle."""
+        self.is_held = False
 
     def wait_until(self, condition: Callable[[], bool], *, timeout_seconds: float = 5.0) -> None:
         """Block until something is true here, e.g. `lambda: server.requests[0].ended == "hung up"`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import uuid
@@ -23,15 +22,17 @@ class Command(HoldfastCommand):
     bootstraps = False  # the server did
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Which job."""
+        """Which job, and of which server."""
         parser.add_argument("job_id", type=uuid.UUID, metavar="JOB")
+        parser.add_argument(
+            "--server", type=int, metavar="PID", help="the process that started it; without it the work ends"
+        )
 
     def run(self, options: Json) -> ExitCode:
         """Do it."""
-        parent = os.getppid()
         signal.signal(signal.SIGTERM, _asked_to_end)
         process_made_harmless()
-        return ExitCode.OK if job_work(options["job_id"], parent) else ExitCode.FAILED
+        return ExitCode.OK if job_work(options["job_id"], options["server"]) else ExitCode.FAILED
 
 
 def _asked_to_end(_number: int, _frame: FrameType | None) -> None:

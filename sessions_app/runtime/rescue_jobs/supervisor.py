@@ -113,7 +113,15 @@ class Supervisor:
 
 
 def _command(job: Job) -> list[str]:
-    return [sys.executable, str(settings.BASE_DIR / "manage.py"), "rescue_job", str(job.id)]
+    # this process's id is told, not asked for there: it may be gone before the other one has begun
+    return [
+        sys.executable,
+        str(settings.BASE_DIR / "manage.py"),
+        "rescue_job",
+        str(job.id),
+        "--server",
+        str(os.getpid()),
+    ]
 
 
 def _spawned(job: Job, lock: int) -> subprocess.Popen[bytes]:
