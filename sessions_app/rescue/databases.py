@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from sessions_app.rescue.era_sqlite import (
@@ -18,12 +20,13 @@ from sessions_app.rescue.era_sqlite import (
 from sessions_app.rescue.index import Row
 from sessions_app.rescue.intake import lines_read, transcript_closed
 from sessions_app.rescue.ledger import Ledger
-from sessions_app.rescue.lines import BrokenStreamError, Unpacked
+from sessions_app.rescue.lines import BrokenStreamError, RawLine, Unpacked
 from sessions_app.rescue.names import FileKind, named
 from sessions_app.rescue.reading import Reading
 from sessions_app.rescue.trajectories import TraceReading
 from sessions_app.values import Json
 
+_TELL_LINES = 1000
 _PARTS = {
     "transcript_events": FileKind.TRANSCRIPT,
     "session_pending_inputs": FileKind.TRANSCRIPT,
@@ -31,7 +34,50 @@ _PARTS = {
 }
 
 
-def database_read(ledger: Ledger, number: int, place: Path, agent: str, path: str) -> tuple[list[Row], dict[str, Json]]:
+@dataclass
+class Parts:
+    """Where the parts of one database go.
+
+    Attributes:
+        number: of the database's own file in the ledger.
+        agent, path: whose it is, and where.
+        told: told how many bytes of lines were read, now and then.
+        passed: how many were.
+    """
+
+    ledger: Ledger
+    number: int
+    agent: str
+    path: str
+    told: Callable[[int], None]
+    passed: int = 0
+
+    def opened(self, part: str, kind: FileKind, base: str, place: Path) -> int:
+        """Another part; its number in the ledger."""
+        return self.ledger.add(
+            "file",
+            path=f"{self.path}#{part}",
+            part=part,
+            agent=self.agent,
+            kind=str(kind),
+            base=base,
+            size=0,
+            modified=0.0,
+            place=str(place),
+            header_id="",
+            facts={},
+        )
+
+    def watched(self, lines: Iterator[RawLine]) -> Iterator[RawLine]:
+        """The same lines, told as they pass."""
+        for line in lines:
+            self.passed += line.size
+            if line.no % _TELL_LINES == 1:
+                self.told(self.passed)
+            yield line
+
+
+def database_read(parts: Parts, place: Path) -> tuple[list[Row], dict[str, Json]]:
     """Read one database.
 
     Returns:
@@ -39,76 +85,64 @@ def database_read(ledger: Ledger, number: int, place: Path, agent: str, path: st
     """
     rows: list[Row] = []
     windows: dict[str, Json] = {}
+    ledger = parts.ledger
     try:
         with database(place, ledger) as (db, saved):
             if saved:
-                ledger.finding("database-damaged", path, detail=saved)
+                ledger.finding("database-damaged", parts.path, detail=saved)
             try:
-                rows = node_rows(db, agent)
+                rows = node_rows(db, parts.agent)
                 windows = windows_of(db)
             except (sqlite3.Error, UnicodeDecodeError) as error:
-                ledger.finding("database-damaged", path, detail=f"index: {error}")
+                ledger.finding("database-damaged", parts.path, detail=f"index: {error}")
             for table, kind in _PARTS.items():
                 for session_id in sessions_of(db, table):
-                    _part_read(ledger, db, table, session_id, kind, agent, path)
-            _archives_read(ledger, db, agent, path, windows)
+                    _part_read(parts, db, table, session_id, kind)
+            _archives_read(parts, db, windows)
     except DatabaseUnreadableError as error:
-        ledger.finding("database-unreadable", path, detail=str(error))
-        ledger.facts_changed("file", number, problem="database-unreadable")
+        ledger.finding("database-unreadable", parts.path, detail=str(error))
+        ledger.facts_changed("file", parts.number, problem="database-unreadable")
     return rows, windows
 
 
-def _part(ledger: Ledger, path: str, part: str, kind: FileKind, agent: str, base: str, place: Path) -> int:
-    return ledger.add(
-        "file",
-        path=f"{path}#{part}",
-        part=part,
-        agent=agent,
-        kind=str(kind),
-        base=base,
-        size=0,
-        modified=0.0,
-        place=str(place),
-        header_id="",
-        facts={},
-    )
-
-
-def _part_read(
-    ledger: Ledger, db: sqlite3.Connection, table: str, session_id: str, kind: FileKind, agent: str, path: str
-) -> None:
+def _part_read(parts: Parts, db: sqlite3.Connection, table: str, session_id: str, kind: FileKind) -> None:
+    ledger = parts.ledger
     spool = ledger.spool()
     part = f"{table}/{session_id}"
     is_pending = table == "session_pending_inputs"
-    file = _part(ledger, path, part, kind, agent, "" if is_pending else session_id, spool)
+    file = parts.opened(part, kind, "" if is_pending else session_id, spool)
     strand = ledger.add("strand", file=file, part="pending" if is_pending else "main", facts={})
     reading = (TraceReading if kind is FileKind.TRAJECTORY else Reading)(
         ledger, file, strand, keeps_words=kind is not FileKind.TRAJECTORY
     )
     with spool.open("wb") as copy:
         try:
-            reading.read(event_lines(db, table, session_id, copy))
+            reading.read(parts.watched(event_lines(db, table, session_id, copy)))
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            ledger.finding("database-damaged", f"{path}#{part}", session_id=session_id, detail=str(error))
+            ledger.finding("database-damaged", f"{parts.path}#{part}", session_id=session_id, detail=str(error))
     transcript_closed(ledger, reading, header_id=session_id)
     if is_pending and reading.entries:
-        ledger.finding("pending-input", path, session_id=session_id, detail=f"{reading.entries} messages")
+        ledger.finding("pending-input", parts.path, session_id=session_id, detail=f"{reading.entries} messages")
 
 
-def _archives_read(ledger: Ledger, db: sqlite3.Connection, agent: str, path: str, windows: dict[str, Json]) -> None:
+def _archives_read(parts: Parts, db: sqlite3.Connection, windows: dict[str, Json]) -> None:
+    ledger = parts.ledger
     for name, session_id, key, raw, is_packed in archive_blobs(db):
         spool = ledger.spool()
         about = named(name)
-        file = _part(ledger, path, f"archive/{name}", about.kind, agent, about.base, spool)
+        file = parts.opened(f"archive/{name}", about.kind, about.base, spool)
         stamp = about.stamp.isoformat() if about.stamp else None
         ledger.db.execute("UPDATE file SET stamp = ? WHERE id = ?", (stamp, file))
         strand = ledger.add("strand", file=file, part="main", facts={})
         reading = Reading(ledger, file, strand, keeps_words=True)
         stream = io.BytesIO(raw)
+        parts.passed += len(raw)
+        parts.told(parts.passed)
         try:
             lines_read(reading, Unpacked(stream) if is_packed else stream, spool)
         except BrokenStreamError as error:
-            ledger.finding("compressed-broken", f"{path}#archive/{name}", session_id=session_id, detail=str(error))
+            at = f"{parts.path}#archive/{name}"
+            ledger.finding("compressed-broken", at, session_id=session_id, detail=str(error))
         transcript_closed(ledger, reading, header_id=reading.header_id or session_id)
         if key:
             windows.setdefault(session_id, {"key": key})

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 from sessions_app.rescue.ledger import Ledger
-from sessions_app.rescue.lines import raw_lines
+from sessions_app.rescue.lines import Readable, raw_lines
 from sessions_app.rescue.names import TRANSCRIPTS
 from sessions_app.rescue.reading import TOO_LONG, Reading
 from sessions_app.rescue.trees import DUPLICATE, branches_made, stretches_made
@@ -16,18 +15,10 @@ from sessions_app.rescue.trees import DUPLICATE, branches_made, stretches_made
 _CODES = {"bad-utf8": "bad-utf8", "bad-json": "line-unreadable", TOO_LONG: "line-too-long"}
 
 
-class Readable(Protocol):
-    """Gives bytes."""
-
-    def read(self, size: int, /) -> bytes:
-        """Up to `size` bytes."""
-        ...
-
-
 def lines_read(reading: Reading, stream: Readable, spool: Path) -> None:
     """Read lines of a stream that cannot be read twice, and keep a plain copy of it."""
     with spool.open("wb") as copy:
-        reading.read(raw_lines(_Copied(stream, copy)))  # type: ignore[arg-type]
+        reading.read(raw_lines(_Copied(stream, copy)))
 
 
 class _Copied:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import zstandard
 
@@ -26,11 +26,19 @@ class RawLine:
     is_whole: bool = True
 
 
+class Readable(Protocol):
+    """Gives bytes."""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to `size` bytes."""
+        ...
+
+
 class BrokenStreamError(Exception):
     """A compressed file ends early or is none; what came before was given."""
 
 
-def raw_lines(stream: BinaryIO) -> Iterator[RawLine]:
+def raw_lines(stream: Readable) -> Iterator[RawLine]:
     """The lines of a stream, the empty ones too, without their line ends.
 
     Raises:
@@ -66,7 +74,7 @@ def _held(too_long: int, rest: bytes, chunk: bytes) -> tuple[int, bytes]:
     return 0, rest + chunk
 
 
-def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+def _chunks(stream: Readable) -> Iterator[bytes]:
     while chunk := stream.read(CHUNK_BYTES):
         yield chunk
 

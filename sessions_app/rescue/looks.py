@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-from typing import BinaryIO, cast
 
-from sessions_app.rescue.lines import BrokenStreamError, Unpacked, parsed
+from sessions_app.rescue.lines import BrokenStreamError, Readable, Unpacked, parsed
 from sessions_app.rescue.places import opened
 
 _HEAD_BYTES = 256 << 10
@@ -22,9 +21,9 @@ def looks_like_transcript(place: str | bytes, *, is_zstd: bool = False) -> bool:
         OSError: it cannot be read.
     """
     with opened(place) as stream:
-        source = Unpacked(stream) if is_zstd else stream
+        source: Readable = Unpacked(stream) if is_zstd else stream
         try:
-            head = cast(BinaryIO, source).read(_HEAD_BYTES)
+            head = source.read(_HEAD_BYTES)
         except BrokenStreamError:
             return False
     return any(_is_of_transcript(raw) for raw, _ in zip(io.BytesIO(head), range(_LINES), strict=False))

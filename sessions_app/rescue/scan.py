@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
-from sessions_app.rescue.databases import database_read
+from sessions_app.rescue.databases import Parts, database_read
 from sessions_app.rescue.index import INDEX_MAX_BYTES, Row, index_rows
 from sessions_app.rescue.intake import lines_read, transcript_closed
 from sessions_app.rescue.ledger import Ledger
-from sessions_app.rescue.lines import BrokenStreamError, Unpacked, parsed, raw_lines
+from sessions_app.rescue.lines import BrokenStreamError, Readable, Unpacked, parsed, raw_lines
 from sessions_app.rescue.looks import looks_like_transcript
 from sessions_app.rescue.messages import storable
 from sessions_app.rescue.names import LINED, TRANSCRIPTS, FileKind, Name, is_surely_transcript, named, parts_of
@@ -86,9 +86,8 @@ def _all_read(store: Store, progress: Progress) -> None:
     for number, found in numbers:
         name = names[number]
         if not found.problem:
-            _file_read(
-                store, number, found, name, keeps_words=keeps_words, told=_Told(progress, done, total, found.path)
-            )
+            told = _Told(progress, done, total, found)
+            _file_read(store, number, found, name, keeps_words=keeps_words, told=told)
         done += found.size
         progress(done, total, found.path)
     _older_rows_used(store)
@@ -146,25 +145,22 @@ class _Told:
     progress: Progress
     before: int
     total: int
-    path: str
+    found: Found
 
     def __call__(self, size: int) -> None:
-        self.progress(self.before + size, self.total, self.path)
+        self.progress(self.before + min(size, self.found.size), self.total, self.found.path)
 
 
 class _Watched:
-    """A file that tells how far it is read."""
+    """What is read of a file, itself or unpacked; each piece tells how far the file is read."""
 
-    def __init__(self, stream: BinaryIO, told: _Told) -> None:
-        self._stream, self._told = stream, told
+    def __init__(self, stream: Readable, file: BinaryIO, told: _Told) -> None:
+        self._stream, self._file, self._told = stream, file, told
 
     def read(self, size: int) -> bytes:
         chunk = self._stream.read(size)
-        self._told(self._stream.tell())
+        self._told(self._file.tell())
         return chunk
-
-    def seek(self, offset: int) -> int:
-        return self._stream.seek(offset)
 
 
 def _file_read(store: Store, number: int, found: Found, name: Name, *, keeps_words: bool, told: _Told) -> None:
@@ -172,7 +168,7 @@ def _file_read(store: Store, number: int, found: Found, name: Name, *, keeps_wor
         if name.kind in LINED:
             _lined_read(store, number, found, name, keeps_words=keeps_words, told=told)
         elif name.kind is FileKind.DATABASE:
-            _database(store, number, found, name)
+            _database(store, number, found, name, told)
         elif name.kind in {FileKind.INDEX, FileKind.INDEX_BACKUP} or _is_index_leftover(found):
             _index_read(store, found, name)
         elif name.kind is FileKind.CRON_RUNS:
@@ -192,16 +188,15 @@ def _lined_read(store: Store, number: int, found: Found, name: Name, *, keeps_wo
     kind = TraceReading if name.kind is FileKind.TRAJECTORY else Reading
     reading = kind(ledger, number, strand, keeps_words=keeps_words and name.kind in TRANSCRIPTS)
     with opened(found.place) as file:
-        stream = cast(BinaryIO, _Watched(file, told))
         if name.is_zstd:
             unpacked = ledger.spool()
             ledger.db.execute("UPDATE file SET place = ? WHERE id = ?", (str(unpacked), number))
             try:
-                lines_read(reading, Unpacked(stream), unpacked)
+                lines_read(reading, _Watched(Unpacked(file), file, told), unpacked)
             except BrokenStreamError as error:
                 ledger.finding("compressed-broken", found.path, detail=str(error))
         else:
-            reading.read(raw_lines(stream))
+            reading.read(raw_lines(_Watched(file, file, told)))
     transcript_closed(ledger, reading)
 
 
@@ -217,8 +212,9 @@ def _index_read(store: Store, found: Found, name: Name) -> None:
     store.rows += rows
 
 
-def _database(store: Store, number: int, found: Found, name: Name) -> None:
-    rows, windows = database_read(store.ledger, number, Path(os.fsdecode(found.place)), name.agent, found.path)
+def _database(store: Store, number: int, found: Found, name: Name, told: _Told) -> None:
+    parts = Parts(store.ledger, number, name.agent, found.path, told)
+    rows, windows = database_read(parts, Path(os.fsdecode(found.place)))
     is_primary = found.path.endswith(".sqlite")
     store.rows += rows if is_primary else [replace(row, is_primary=False) for row in rows]
     store.windows = (store.windows | windows) if is_primary else (windows | store.windows)

@@ -36,6 +36,7 @@ def test_what_was_said_is_found_in_the_archive_and_the_chat_comes_back(
     page.goto(f"{served.url}/search/")
     page.get_by_label("Words, “a phrase”, begin*").fill('"harbour lig*')
     page.keyboard.press("Enter")
+    page.wait_for_url("**/search/?*q=*")
     hits = page.locator(".hit")
     for _ in range(50):  # it is indexed a moment after it was stored
         if hits.count() == 2:

@@ -313,3 +313,22 @@ def test_a_row_that_shows_nothing_hides_no_transcript_of_the_other_era(root):
         db.execute(sql, ("agent:main:halfway", session_id(81), entry))
     (group,) = [each for each in scanned(root)["keys"] if each["sessionKey"] == "agent:main:halfway"]
     assert [(row["foreignId"], row["isCurrent"]) for row in group["sessions"]] == [(session_id(80), True)]
+
+
+def test_it_is_told_how_far_one_long_file_is_read_whether_packed_or_a_database(root):
+    lines = b"\n".join(talk(session_id(70), ["again and again"] * 20_000))
+    packed = root / "agents/main/sessions" / f"{session_id(70)}.jsonl.reset.2026-11-20T17-05-00.000Z.zst"
+    packed.parent.mkdir(exist_ok=True)
+    packed.write_bytes(zstandard.compress(lines))
+    with closing(sqlite3.connect(place(root), isolation_level=None)) as db:
+        db.create_function("octet_length", 1, lambda x: None if x is None else len(str(x)), deterministic=True)
+        session = db.execute("SELECT session_id FROM session_windows ORDER BY 1").fetchone()[0]
+        sql = "INSERT INTO transcript_events(session_id, seq, event_json, created_at) VALUES (?, ?, ?, 1)"
+        db.executemany(sql, ((session, 1000 + n, EVENT.replace('"new"', f'"n{n}"')) for n in range(5000)))
+    told: list[tuple[int, int, str]] = []
+    with store_read(root, lambda *facts: told.append(facts)):
+        pass
+    for path in (packed, place(root)):
+        assert sum(name == str(path.relative_to(root)) for _, _, name in told) > 5
+    assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
+    assert told[-1][0] == told[-1][1]
