@@ -108,6 +108,7 @@ def test_the_second_tab_can_restore_what_the_first_one_put_aside(open_chat: Open
     banner = first.locator("[data-notice=moved]")
     expect(banner).to_contain_text(old[:8])
     expect(banner).to_contain_text(new[:8])
+    assert first.locator("#toasts form").count() == 0, "the Undo of the reset is void"
 
 
 def test_a_reload_in_the_middle_of_an_answer_loses_and_doubles_nothing(open_chat: OpenChat, model: ModelServer) -> None:

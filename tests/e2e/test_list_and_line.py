@@ -8,13 +8,14 @@ import sqlite3
 import time
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
+from playwright.sync_api import APIResponse, BrowserContext, Page, Route, WebSocketRoute, expect
 
 from tests.e2e.conftest import OpenChat, Served
 from tests.e2e.steps import answered, current_id, fits, next_session, say, shows_session
 from tests.support.model_server import ModelServer
 
 pytestmark = pytest.mark.e2e
+STOPPING = "**/runs/stop/"
 
 
 def new_chat(page: Page, title: str) -> None:
@@ -70,8 +71,19 @@ def test_escape_leaves_the_title_and_a_typed_command_says_what_it_will_do(open_c
     expect(plan).to_be_hidden()
 
 
-def test_a_queued_message_can_be_withdrawn(open_chat: OpenChat, model: ModelServer) -> None:
+def test_a_queued_message_can_be_withdrawn_and_the_answer_stopped_before_that_is_answered(
+    open_chat: OpenChat, model: ModelServer
+) -> None:
     page = open_chat()
+    late: list[tuple[Route, APIResponse]] = []
+
+    def held_back(route: Route) -> None:
+        if late:
+            return route.continue_()
+        late.append((route, route.fetch()))
+        return None
+
+    page.route(STOPPING, held_back)
     model.behave_next("held:400:2")
     say(page, "a long one")
     expect(page.locator("[data-tail=live]")).to_contain_text("word2")
@@ -80,6 +92,8 @@ def test_a_queued_message_can_be_withdrawn(open_chat: OpenChat, model: ModelServ
     queued.get_by_role("button", name="Withdraw").click()
     expect(queued).to_contain_text("Withdrawn")
     page.get_by_role("button", name="Stop").click()
+    (route, answer), *_ = late
+    route.fulfill(response=answer)
     expect(page.locator("article.message-agent[data-seq]")).to_contain_text("Stopped")
     assert [request.messages[-1]["content"] for request in model.requests] == ["a long one"]
 
