@@ -150,7 +150,7 @@ def _session_row(strand: Strand) -> Json:
         "newLines": sum(each.new_lines for each in slices),
         "sharedLines": sum(each.skip for each in slices),
         "slices": len(slices),
-        "startedAt": slices[0].about.facts.get("startedAt"),
+        "startedAt": None if slices[0].started_at is None else slices[0].started_at.isoformat(),
         "endedAt": None if last.is_current or last.ended_at is None else last.ended_at.isoformat(),
         "endReason": None if last.is_current else last.end_reason,
     }

@@ -65,6 +65,7 @@ class Strand:
     key: str = ""
     is_current: bool = False
     parent_no: int | None = None
+    started_at: datetime.datetime | None = None
     end_reason: str = "reset"
     ended_at: datetime.datetime | None = None
     fate: Fate = Fate.EMPTY

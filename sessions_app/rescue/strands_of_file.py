@@ -35,7 +35,7 @@ def strands_of(store: Store, about: Transcript) -> list[Strand]:
         if about.kind is FileKind.TRAJECTORY:
             facts = store.ledger.facts("strand", number)
             strand.trace_of, strand.key = facts.get("session", ""), about.key or facts.get("key") or strand.key
-        _ended(store, strand)
+        _dated(store, strand)
         found.append(strand)
     return found
 
@@ -45,13 +45,14 @@ def unfiled_key(about: Transcript) -> str:
     return f"agent:{about.agent}:{UNFILED}"
 
 
-def _ended(store: Store, strand: Strand) -> None:
-    """Why and when it stepped aside."""
-    about = strand.about
+def _dated(store: Store, strand: Strand) -> None:
+    """Since when it was there; why and when it stepped aside."""
+    about, own = strand.about, store.ledger.facts("strand", strand.number)
+    strand.started_at = moment(own.get("startedAt")) or moment(about.facts.get("startedAt"))
     last = moment(about.facts.get("lastAt"))
     strand.end_reason, strand.ended_at = "reset", about.stamp or last
     if strand.part == "stretch":
-        strand.ended_at = moment(store.ledger.facts("strand", strand.number).get("endedAt")) or last
+        strand.ended_at = moment(own.get("endedAt")) or last
     elif strand.part == "branch" or (about.key_by == "checkpoint" and about.kind is FileKind.TRANSCRIPT):
         strand.end_reason = "restore"
     elif about.kind in (FileKind.DELETED, FileKind.COLD):

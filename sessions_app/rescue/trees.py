@@ -65,12 +65,14 @@ def _parent(ledger: Ledger, file: int, no: int, pid: str | None) -> tuple[Any, .
 
 def stretches_made(ledger: Ledger, file: int, main: int, resets: list[tuple[int, str, str]]) -> None:
     """Give every stretch that a reset ended a strand of its own; `main` keeps what follows the last reset."""
-    begin = 0
+    begin, since = 0, dict[str, str]()
     for no, at, reason in resets:
         if ledger.one("SELECT strand FROM line WHERE file = ? AND no = ?", file, no) != main:
             continue
-        facts = {"endedAt": at, "endReason": reason, "resetNo": no}
+        facts = {**since, "endedAt": at, "endReason": reason, "resetNo": no}
         strand = ledger.add("strand", file=file, part="stretch", facts=facts)
         sql = "UPDATE line SET strand = ? WHERE file = ? AND strand = ? AND no > ? AND no <= ?"
         ledger.db.execute(sql, (strand, file, main, begin, no))
-        begin = no
+        begin, since = no, {"startedAt": at}
+    if since:
+        ledger.facts_changed("strand", main, **since)

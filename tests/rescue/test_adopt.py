@@ -526,7 +526,10 @@ def test_a_reset_inside_a_transcript_that_was_adopted_before_it_ends_its_session
         adopted(world, made.root)
         assert archives(key) == [(A, "reset", "import")]
         assert Session.objects.get(pk=A).ended_at.isoformat() == "2026-11-20T17:00:00+00:00"
-        assert texts(Conversation.objects.get(key=key).current_session_id) == ["after"]
+        current = Conversation.objects.get(key=key).current_session
+        assert current.started_at.isoformat() == "2026-11-20T17:00:00+00:00"
+        assert Session.objects.get(pk=A).started_at.isoformat() == "2026-11-20T16:00:00+00:00"
+        assert texts(current.pk) == ["after"]
 
 
 def test_a_session_of_which_several_files_are_left_is_listed_once(world, made):

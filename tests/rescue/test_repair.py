@@ -91,7 +91,8 @@ def test_an_archive_comes_back_and_the_live_file_steps_aside(made):
     assert (row["sessionId"], row["sessionFile"]) == (A, str(made.sessions / f"{A}.jsonl"))
     assert (row["status"], row["abortedLastRun"], row["totalTokensFresh"]) == ("done", False, False)
     assert "totalTokens" not in row
-    assert row["updatedAt"] == row["lastInteractionAt"] > 1795193836948
+    assert row["updatedAt"] == row["lastInteractionAt"] == row["sessionStartedAt"] > 1795193836948
+    assert (made.sessions / f"{A}.jsonl").stat().st_mtime_ns <= row["updatedAt"] * 1_000_000
     assert (made.sessions / f"{A}.jsonl").read_bytes() == (made.sessions / OLD).read_bytes()
     assert not (made.sessions / f"{B}.jsonl").exists()
     assert len(list(made.sessions.glob(f"{B}.jsonl.reset.*Z"))) == 1
@@ -264,6 +265,14 @@ def test_rows_of_a_store_that_moved_lead_to_their_files_again(made):
     assert not wished(made.root, fix_missing=True)["directories"]
     repair_undo(report["backup"])
     assert json.loads((made.sessions / "sessions.json").read_text())[KEY] == before
+
+
+def test_a_row_that_ended_is_not_older_than_the_transcript_that_was_copied_with_its_directory(made):
+    made.row(KEY, A, status="done", updatedAt=5)
+    transcript = made.file(f"{A}.jsonl", talk(A, WORDS))
+    os.utime(transcript, ns=(0, 1_795_200_000_000_000_001))
+    repaired(made.root, fix_missing=True)
+    assert index(made)[KEY]["updatedAt"] == 1_795_200_000_001
 
 
 def test_a_path_that_leads_somewhere_is_left_as_it_is(made, tmp_path):

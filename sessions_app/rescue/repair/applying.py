@@ -102,7 +102,7 @@ def _unchanged(plan: Json, places: list[Place]) -> None:
                 raise InvalidParamsError("A name that was free is taken now. Plan again.", field="plan")
 
 
-def _copy(place: Place, step: Json, _home: Path, progress: Progress) -> None:
+def _copy(place: Place, step: Json, home: Path, progress: Progress) -> None:
     name = checked_name(step["to"])
     there = place.digest(name)
     if there == step["digest"]:
@@ -115,6 +115,7 @@ def _copy(place: Place, step: Json, _home: Path, progress: Progress) -> None:
         checked_name(part["from"])
     source = mended(place, checked_name(step["from"]), step)
     place.written(step["temp"], source, _mode(place))
+    _dated(place, step, manifest_read(home)["madeAt"])
     if place.digest(step["temp"]) != step["digest"]:
         raise InvalidParamsError(f"{step['from']} changed meanwhile. Undo this repair with its backup.", field="plan")
     if step.get("aside") and place.digest(checked_name(step["aside"])) is None:
@@ -123,6 +124,14 @@ def _copy(place: Place, step: Json, _home: Path, progress: Progress) -> None:
         place.flushed()
     progress(f"Give the copy its name {name}.")
     _named(place, step["temp"], name, is_free=not step.get("aside"))
+
+
+def _dated(place: Place, step: Json, row_ms: int) -> None:
+    """A copy is as old as what it was made of: a transcript newer than its row makes the program start the main session anew (2026.6 on)."""
+    sources = [place.facts(name) for name in (step["from"], *(part["from"] for part in step.get("parts", ())))]
+    newest = max((facts.st_mtime_ns for facts in sources if facts is not None), default=row_ms * 1_000_000)
+    newest = min(newest, row_ms * 1_000_000)
+    place.timed(step["temp"], newest, newest)
 
 
 def _named(place: Place, temp: str, name: str, *, is_free: bool) -> None:

@@ -25,7 +25,8 @@ _DROPPED = (
     "cliSessionIds",
     "claudeCliSessionId",
 )
-_FRESH = ("sessionStartedAt", "lastInteractionAt")  # later versions ask these instead of `updatedAt`
+# all of them: later versions ask the other two, and where they are missing the header, which is old
+_FRESH = ("updatedAt", "sessionStartedAt", "lastInteractionAt")
 _NEW_ROW: Json = {"chatType": "direct", "deliveryContext": {"channel": "webchat"}, "lastChannel": "webchat"}
 
 
@@ -50,12 +51,10 @@ def row_edited(desk: Desk, key: str, session_id: str, name: str, *, compactions:
     sets |= {"abortedLastRun": False, "status": "done", "totalTokensFresh": False}
     if "compactionCount" in base or compactions:
         sets["compactionCount"] = compactions
-    everybody = [base, *desk.rows.values()]
-    touch = ["updatedAt", *(name for name in _FRESH if any(name in entry for entry in everybody))]
     drops = [name for name in _DROPPED if name in base]
     for name_dropped in drops:
         sets.pop(name_dropped, None)
-    edit: Json = {"key": key, "sets": sets, "drops": drops, "touch": touch}
+    edit: Json = {"key": key, "sets": sets, "drops": drops, "touch": list(_FRESH)}
     desk.edits[key] = edit
     desk.rows[key] = {each: value for each, value in (base | sets).items() if each not in drops}
     desk.shows[key] = name
@@ -134,12 +133,16 @@ def place_now(desk: Desk, file: object) -> str:
 
 
 def row_placed(desk: Desk, key: str) -> None:
-    """Let a row whose absolute paths are of another place lead to its files, where it does not; nothing else of it is changed."""
+    """Let a row whose absolute paths are of another place lead to its files, where it does not.
+
+    Nothing else of it is changed, but a time older than the transcript's: from 2026.6 on the program starts the main session anew then, and
+    copying a directory makes its files new.
+    """
     entry = desk.rows[key]
     file = place_now(desk, entry.get("sessionFile"))
     if not file:
         return
-    sets: Json = {"sessionFile": file}
+    sets: Json = {"sessionFile": file, **_not_older(desk, entry, file)}
     records = _records(entry)
     placed = [_placed(desk, record) for record in records]
     if placed != records:
@@ -147,6 +150,14 @@ def row_placed(desk: Desk, key: str) -> None:
     words = f"Let {key} find its transcript {base_of(file)}.jsonl, which is here and not where the row says."
     desk.edits[key] = {"key": key, "sets": sets, "drops": [], "touch": [], "words": words}
     desk.rows[key] = entry | sets
+
+
+def _not_older(desk: Desk, entry: Json, file: str) -> Json:
+    if entry.get("status") == "running":
+        return {}
+    facts, updated = desk.place.facts(os.path.basename(file)), entry.get("updatedAt")
+    modified = -(-facts.st_mtime_ns // 1_000_000) if facts is not None else 0
+    return {"updatedAt": modified} if isinstance(updated, int | float) and updated < modified else {}
 
 
 def _renamed_back(desk: Desk, snapshot: str, words: list[str]) -> bool:

@@ -136,7 +136,7 @@ class StrandWriter:
             OSError: its file cannot be read any more, or changed.
         """
         source = self.store.ledger.one("SELECT place FROM file WHERE id = ?", strand.about.file)
-        started = moment(strand.about.facts.get("startedAt")) or timezone.now()
+        started = strand.started_at or timezone.now()
         return adopted_lines(self.store.ledger, strand, source, started, is_trace=strand.fate is Fate.TRACE)
 
     def _may_extend(self, stored: int) -> bool:
@@ -172,7 +172,7 @@ class StrandWriter:
             foreign_id=last.foreign_id[:100],
             foreign_key=strand.key.encode("utf-8", "replace").decode().replace("\x00", "")[:500],
             kind=str(about.kind) if is_main else strand.part,
-            started_at=moment(strand.about.facts.get("startedAt")) or last.ended_at or timezone.now(),
+            started_at=strand.started_at or last.ended_at or timezone.now(),
             ended_at=last.ended_at,
             end_reason=last.end_reason,
             header=self.store.ledger.one("SELECT header FROM file WHERE id = ?", strand.about.file)
