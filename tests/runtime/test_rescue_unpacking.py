@@ -178,3 +178,17 @@ def test_an_encrypted_zip_is_said_so(tmp_path):
     locked[locked.index(b"PK\x01\x02") + 8] |= 1
     with pytest.raises(HoldfastError, match="encrypted"):
         unpack(tmp_path, bytes(locked))
+
+
+@pytest.mark.parametrize(
+    ("archive", "why"),
+    [
+        (zip_of({"": b"x", "a.jsonl": b"{}"}), "no name"),
+        (tar_of(member("a.jsonl"), member("/".join(["d" * 200] * 25) + "/b.jsonl")), "too long"),
+    ],
+    ids=["no name", "too long"],
+)
+def test_a_member_that_cannot_be_named_here_is_left_out_and_listed(tmp_path, archive, why):
+    facts = unpack(tmp_path, archive)
+    assert list(everything(tmp_path)) == ["files/a.jsonl"]
+    assert (facts["leftOutCount"], why in facts["leftOut"][0]["why"]) == (1, True)

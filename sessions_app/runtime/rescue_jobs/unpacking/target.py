@@ -16,7 +16,7 @@ from sessions_app.values import Json
 
 Told = Callable[[int, int, str], None]
 CHUNK_BYTES = 1 << 20
-NAME_MAX_BYTES, LEFT_OUT_SHOWN = 255, 100
+NAME_MAX_BYTES, PATH_MAX_BYTES, LEFT_OUT_SHOWN = 255, 4000, 100
 FREE_KEPT_BYTES = 512 << 20
 _FREE_EVERY_BYTES = 64 << 20
 
@@ -82,10 +82,14 @@ class Target:
             raise InvalidParamsError(words)
         if not parts:
             return None
-        if len(parts) > MAX_DEPTH or any(len(os.fsencode(part)) > NAME_MAX_BYTES for part in parts):
+        place = self.folder / PurePosixPath(*parts)
+        is_long = len(os.fsencode(place)) > PATH_MAX_BYTES or any(
+            len(os.fsencode(part)) > NAME_MAX_BYTES for part in parts
+        )
+        if is_long or len(parts) > MAX_DEPTH:
             self.leave_out(name, "its name is too long or too deep")
             return None
-        return self.folder / PurePosixPath(*parts)
+        return place
 
     def leave_out(self, name: str, why: str) -> None:
         """List a member that is not unpacked."""

@@ -41,7 +41,9 @@ def _member_made(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Targ
     name = member.orig_filename
     if member.flag_bits & _ENCRYPTED:
         raise InvalidParamsError("The archive is encrypted. Pack it again without a password.")
-    if member.is_dir():
+    if not member.filename:
+        target.leave_out(name, "it has no name")
+    elif member.is_dir():
         target.folder_made(name)
     elif kind not in (0, stat.S_IFREG):
         target.place(name)
