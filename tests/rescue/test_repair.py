@@ -523,3 +523,35 @@ def test_one_slice_that_cannot_be_joined_is_said_to_be_one(made):
     packed.unlink()
     plan = wished(made.root, restore=f"{A}.jsonl")
     assert any("3 slices" in words and "adopt" in words for words in plan["warnings"])
+
+
+def test_a_copy_of_the_directory_beside_it_does_not_stand_in_the_way(made):
+    rotated(made)
+    shutil.copytree(made.sessions, made.root / "old-sessions")
+    repaired(made.root, restore=f"agents/main/sessions/{OLD}")
+    assert index(made)[KEY]["sessionId"] == A
+
+
+def test_transcripts_below_a_sessions_directory_are_of_its_state_directory(made):
+    below = made.sessions / "sub"
+    below.mkdir()
+    (below / f"{A}.jsonl").write_bytes(b"\n".join(talk(A, WORDS)) + b"\n")
+    backup = repaired(made.root, adopt_orphans=True)["backup"]
+    assert Path(backup).parent == made.root.parent
+
+
+def test_strange_rows_and_names_are_taken_as_they_are(made):
+    made.row(KEY, B, label={"x": 1})
+    made.file(f"{B}.jsonl", talk(B, WORDS))
+    made.file(".jsonl", talk(A, WORDS))
+    repaired(made.root, adopt_orphans=True)
+    assert A in {row["sessionId"] for row in index(made).values()}
+
+
+@pytest.mark.parametrize("kind", ["fifo", "directory", "link"])
+def test_an_index_that_is_no_plain_file_is_refused_in_words(made, kind):
+    made.file(f"{A}.jsonl", talk(A, WORDS))
+    place = made.sessions / "sessions.json"
+    {"fifo": lambda: os.mkfifo(place), "directory": place.mkdir, "link": lambda: place.symlink_to(__file__)}[kind]()
+    plan = wished(made.root, adopt_orphans=True)
+    assert [row["code"] for row in plan["refusals"]] == ["index-unreadable"]

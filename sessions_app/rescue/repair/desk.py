@@ -33,6 +33,7 @@ class Desk:
         shows: key to the live file its row names, as it will be.
         older: key to entries of index backups, for rows that were lost.
         slices: of a file that is a slice of a session: all of that session's, in order.
+        problem: why its index cannot be read.
     """
 
     path: str
@@ -45,6 +46,7 @@ class Desk:
     shows: dict[str, str] = field(default_factory=dict)
     older: dict[str, Json] = field(default_factory=dict)
     slices: dict[int, list[Transcript]] = field(default_factory=dict)
+    problem: str = ""
     index_digest: str | None = None
     index_is_broken: bool = False
     copies: list[Json] = field(default_factory=list)

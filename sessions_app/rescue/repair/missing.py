@@ -94,7 +94,7 @@ def _own_key(desk: Desk, each: Transcript) -> str:
 
 
 def _label(desk: Desk, each: Transcript) -> str:
-    taken = {entry.get("label") for entry in desk.rows.values()}
+    taken = [entry.get("label") for entry in desk.rows.values()]
     label, more = f"Rescued {session_id_of(each)[:8]}", 1
     name = label
     while name in taken:

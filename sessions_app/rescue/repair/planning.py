@@ -80,7 +80,11 @@ def _desks(
             place = stack.enter_context(Place(store.root, directory))
             desk = Desk(directory, place, agent, [], now.isoformat())
             desk.older = {r.key: r.entry for r in store.rows if r.agent == agent and _is_of_older_index(r)}
-            desk.read(_index(place))
+            try:
+                desk.read(_index(place))
+            except OSError as error:
+                why = error.strerror or error
+                desk.problem = f"{place.path / INDEX} cannot be read: {why}. Move it away, or adopt what is beside it."
             own = [each for each in transcripts if not each.part and each.path.rpartition("/")[0] == directory]
             desk.transcripts = [each for each in own if name_of(each) in desk.names]
             desks.append(desk)
@@ -110,6 +114,9 @@ def _refusals(store: Store, desks: list[Desk], state: Path, wish: RepairWish) ->
         refused("sqlite-era", SQLITE_WORDS)
     elif not desks:
         refused("nothing-here", "No index and no transcripts of the file era were found here.")
+    for desk in desks:
+        if desk.problem:
+            refused("index-unreadable", desk.problem)
     if not (wish.restore or wish.fix_missing or wish.adopt_orphans):
         refused("nothing-asked", "Say what shall be done: restore, fix missing, or adopt orphans.")
     signs = [] if wish.force or not desks else signs_of_life(state, [desk.place for desk in desks])

@@ -23,9 +23,11 @@ _ANSWER_SECONDS = 0.5
 
 
 def state_directory(sessions: Path) -> Path:
-    """The state directory a sessions directory belongs to: itself, when it does not lie where the program has it."""
-    is_usual = sessions.name == "sessions" and len(sessions.parents) > 2 and sessions.parent.parent.name == "agents"
-    return sessions.parents[2] if is_usual else sessions
+    """The state directory a sessions directory, or one below it, belongs to: itself, when it lies nowhere like that."""
+    for each in (sessions, *sessions.parents):
+        if each.name == "sessions" and len(each.parents) > 2 and each.parent.parent.name == "agents":
+            return each.parents[2]
+    return sessions
 
 
 def signs_of_life(state: Path, places: list[Place]) -> list[str]:

@@ -31,7 +31,8 @@ def session_shown(store: Store, desk: Desk, each: Transcript, key: str, *, label
     each, session_id = whole[0], session_id_of(whole[0])
     header, ends_line = mending(desk, each)
     before = desk.shows.get(key, "")
-    if each.kind is FileKind.TRANSCRIPT and not (header or ends_line or parts):
+    is_named = name_of(each) != ".jsonl"  # no row can name that one
+    if each.kind is FileKind.TRANSCRIPT and is_named and not (header or ends_line or parts):
         name = name_of(each)
     else:
         mend: Json = {"header": header, "endsLine": ends_line, "parts": parts}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from sessions_app.rescue.index import base_of, short_id
 from sessions_app.rescue.names import FileKind
 from sessions_app.rescue.plan import planned
+from sessions_app.rescue.repair.desk import INDEX, index_text, parsed_value, shown_file
+from sessions_app.rescue.repair.json_text import members_of
+from sessions_app.rescue.repair.place import Place
 from sessions_app.rescue.scan import store_read
 from sessions_app.values import Json
 
@@ -17,20 +19,26 @@ def verified(plan: Json) -> Json:
     """
     with store_read(plan["root"]) as store:
         transcripts = planned(store).transcripts
-        rows = {(row.agent, row.key): row for row in store.rows if row.is_primary}
         problems = []
-        agents = {each["path"]: each["agent"] for each in plan["directories"]}
+        shown = {each["path"]: _shown(plan["root"], each["path"]) for each in plan["expects"]}
         for wanted in plan["expects"]:
-            row = rows.get((agents.get(wanted["path"], "main"), wanted["key"]))
             path = f"{wanted['path']}/{wanted['file']}".lstrip("/")
             file = next((each for each in transcripts if each.path == path and not each.part), None)
-            if row is None or short_id(row) != wanted["sessionId"] or row.base != base_of(wanted["file"]):
+            if shown[wanted["path"]].get(wanted["key"]) != (wanted["sessionId"], wanted["file"]):
                 problems.append(f"{wanted['key']} does not show {wanted['file']}.")
             elif file is None or file.kind is not FileKind.TRANSCRIPT or not file.facts.get("hasHeader"):
                 problems.append(f"{wanted['file']} is no whole transcript.")
             elif int(file.facts.get("entries", 0)) < wanted["entries"]:
                 problems.append(f"{wanted['file']} has fewer lines than it should.")
         after = dict(store.ledger.rows("SELECT code, count(*) FROM finding GROUP BY code ORDER BY code"))
-    shown = [{name: wanted[name] for name in ("path", "key", "sessionId", "file")} for wanted in plan["expects"]]
+    rows = [{name: wanted[name] for name in ("path", "key", "sessionId", "file")} for wanted in plan["expects"]]
     findings = {"before": plan["findings"], "after": after}
-    return {"verified": not problems, "problems": problems, "findings": findings, "shown": shown}
+    return {"verified": not problems, "problems": problems, "findings": findings, "shown": rows}
+
+
+def _shown(root: str, path: str) -> dict[str, tuple[object, str]]:
+    """What the index of a directory shows: session id and file by key. A copy of the directory elsewhere has an index of its own."""
+    with Place(root, path) as place:
+        text = index_text(b"".join(place.chunks(INDEX)))
+    entries = ((each.key, parsed_value(text[each.value : each.end])) for each in members_of(text)[0])
+    return {key: (entry.get("sessionId"), shown_file(entry)) for key, entry in entries if isinstance(entry, dict)}
