@@ -34,6 +34,9 @@ _COLD = """SELECT 'cold/' || cold.archive_name, cold.session_id, w.session_key, 
 _PENDING = """SELECT seq, message_json, NULL FROM session_pending_inputs WHERE session_id = ? AND consumed_event_id IS NULL ORDER BY seq"""
 
 
+_LOG_HEADER_BYTES, _LOG_FRAME_BYTES, _PAGE_MAX_BYTES = 32, 24, 65_536
+
+
 class DatabaseUnreadableError(Exception):
     """The file is no database, or too damaged to be opened."""
 
@@ -51,7 +54,10 @@ def database(place: Path, ledger: Ledger) -> Iterator[tuple[sqlite3.Connection, 
     try:
         if has_log:
             source = ledger.spool()
-            shutil.copyfile(place, source)
+            if place.exists():
+                shutil.copyfile(place, source)
+            else:
+                source.write_bytes(_first_page(log))
             shutil.copyfile(log, source.with_name(source.name + "-wal"))
         connection, words = _whole_or_saved(source, ledger, has_log=has_log)
     except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
@@ -61,11 +67,24 @@ def database(place: Path, ledger: Ledger) -> Iterator[tuple[sqlite3.Connection, 
         yield connection, words
 
 
+def _first_page(log: Path) -> bytes:
+    """The newest first page in a write-ahead log; with it SQLite takes all the others from there (https://www.sqlite.org/walformat.html)."""
+    page = b""
+    with log.open("rb") as stream:
+        size = int.from_bytes(stream.read(_LOG_HEADER_BYTES)[8:12], "big")
+        size = size if size <= _PAGE_MAX_BYTES else 0
+        while size and len(frame := stream.read(_LOG_FRAME_BYTES + size)) == _LOG_FRAME_BYTES + size:
+            if frame[:4] == b"\0\0\0\1":
+                page = frame[_LOG_FRAME_BYTES:]
+    return page
+
+
 def _whole_or_saved(source: Path, ledger: Ledger, *, has_log: bool) -> tuple[sqlite3.Connection, str]:
     connection = sqlite3.connect(f"file:{_quoted(source)}?{'mode=rw' if has_log else 'mode=ro&immutable=1'}", uri=True)
     problem = ""
     try:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'view'").fetchone():  # it could go on for ever
+            raise sqlite3.DatabaseError("it has views, which its program never makes")
         if not is_torn(connection):
             return connection, ""
         if has_log:  # what stands in the log only is brought into the copy, as far as it can

@@ -50,7 +50,7 @@ class Plan:
         self.strands.append(strand)
         self.numbers[strand.number] = strand
         self.files.setdefault(strand.about.file, []).append(strand)
-        if strand.fate in (Fate.NEW, Fate.EXTENDS):
+        if strand.fate in (Fate.NEW, Fate.EXTENDS) or strand.stored is not None:
             self.adopted |= {("session", strand.about.session_id), ("key", strand.key)}
 
     def strands_of(self, file: int) -> list[Strand]:
@@ -214,11 +214,15 @@ def _is_whole(plan: Plan, strand: Strand, at: Position | None) -> bool:
     if at is None:
         return False
     owner = plan.numbers.get(at.owner)
-    same = owner is not None and owner.about.session_id == strand.about.session_id
+    same = owner is not None and _whose(owner) == _whose(strand)
     stored = plan.stored.get(at.owner)
     return (same or (stored is not None and _is_same(stored, strand.about))) and at.index == plan.sharing.owners[
         at.owner
     ].lines
+
+
+def _whose(strand: Strand) -> tuple[str, str]:
+    return strand.about.agent, strand.about.session_id
 
 
 def _is_contained(plan: Plan, strand: Strand) -> bool:

@@ -96,7 +96,7 @@ class Reading:
             self._bad(line, problem)
             return
         if self.header is None and not self._whole and isinstance(value, dict) and value.get("type") == "session":
-            self.header, self.header_raw = value, raw
+            self.header, self.header_raw = value, line.raw
             self.counts["header"] += 1
             return
         self.counts["other"] -= 1

@@ -79,6 +79,7 @@ def _all_read(store: Store, progress: Progress) -> None:
         name = _name_of(store, found)
         numbers.append((_noted(store, found, name), found))
         names[numbers[-1][0]] = name
+    _logs_alone(ledger, numbers, names)
     total, done = sum(found.size for _, found in numbers), 0
     keeps_words = any(name.kind in {FileKind.TRAJECTORY, FileKind.DATABASE} for name in names.values())
     order = [FileKind.INDEX, FileKind.INDEX_BACKUP, FileKind.TEMP]
@@ -92,6 +93,17 @@ def _all_read(store: Store, progress: Progress) -> None:
         progress(done, total, found.path)
     _older_rows_used(store)
     turns_recovered(ledger)
+
+
+def _logs_alone(ledger: Ledger, numbers: list[tuple[int, Found]], names: dict[int, Name]) -> None:
+    """A write-ahead log whose database is gone is read as that database: it holds whole pages."""
+    paths = {found.path for _, found in numbers}
+    for number, found in numbers:
+        main = found.path.removesuffix("-wal")
+        if found.size and not found.problem and main not in paths and main.endswith(".sqlite") and main != found.path:
+            names[number] = replace(names[number], kind=FileKind.DATABASE)
+            ledger.db.execute("UPDATE file SET kind = ? WHERE id = ?", (str(FileKind.DATABASE), number))
+            ledger.finding("database-damaged", found.path, detail="only its write-ahead log is left")
 
 
 def _older_rows_used(store: Store) -> None:
@@ -214,8 +226,8 @@ def _index_read(store: Store, found: Found, name: Name) -> None:
 
 def _database(store: Store, number: int, found: Found, name: Name, told: _Told) -> None:
     parts = Parts(store.ledger, number, name.agent, found.path, told)
-    rows, windows = database_read(parts, Path(os.fsdecode(found.place)))
-    is_primary = found.path.endswith(".sqlite")
+    rows, windows = database_read(parts, Path(os.fsdecode(found.place).removesuffix("-wal")))
+    is_primary = found.path.removesuffix("-wal").endswith(".sqlite")
     store.rows += rows if is_primary else [replace(row, is_primary=False) for row in rows]
     store.windows = (store.windows | windows) if is_primary else (windows | store.windows)
 

@@ -54,6 +54,8 @@ def _joined(ledger: Ledger, group: list[Strand]) -> list[Strand]:
             strand.turn = len(head.slices)
     if head.slices:
         about = head.last.about
+        for each in [head, *head.slices]:  # one session is of one key: of that whose file is the last
+            each.key = head.last.key
         detail = f"{len(head.slices) + 1} slices"
         ledger.finding("history-sliced", about.path, key=head.key, session_id=about.session_id, detail=detail)
     return rest

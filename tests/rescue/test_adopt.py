@@ -539,3 +539,69 @@ def test_a_session_of_which_several_files_are_left_is_listed_once(world, made):
     shutil.copy(path, path.with_name(f"{A}.jsonl.bak.2026-11-20T16-30-00.000Z"))
     (group,) = adopted(world, made.root)["keys"]
     assert [(row["sessionId"], row["isCurrent"]) for row in group["sessions"]] == [(A, True)]
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_slices_of_one_session_are_of_the_key_whose_file_is_the_last(world, made, is_known):
+    """The records name two keys for one session."""
+    made.row("agent:main:dash", B)
+    if is_known:
+        point = {"checkpointId": C, "sessionId": A, "createdAt": 5}
+        made.row("agent:main:other", session_id(9), compactionCheckpoints=[point])
+    made.file(f"{C}.jsonl.bak-26629-1795194337435", [header(A), message("a", None, "user", "first", 1)])
+    made.file(f"{B}.jsonl", [header(A), message("b", None, "user", "second", 2)])
+    assert adopted(world, made.root)["made"] == {"sessions": 1, "checkpoints": 0, "lines": 2}
+    current = Conversation.objects.get(key="agent:main:dash").current_session
+    assert (str(current.pk), texts(current.pk)) == (A, ["first", "second"])
+    assert adopted(world, made.root)["made"]["lines"] == 0
+
+
+def test_one_session_that_two_agents_have_is_current_with_both_at_once(world, tmp_path):
+    for agent in ("main", "two"):
+        sessions = tmp_path / "store" / "agents" / agent / "sessions"
+        sessions.mkdir(parents=True)
+        (sessions / f"{A}.jsonl").write_bytes(b"\n".join(talk(A, WORDS)) + b"\n")
+        (sessions / "sessions.json").write_text(json.dumps({f"agent:{agent}:shared": {"sessionId": A}}))
+    assert adopted(world, tmp_path / "store")["made"] == {"sessions": 2, "checkpoints": 0, "lines": 4}
+    for agent in ("main", "two"):
+        page = history(world.admin, session_key=f"agent:{agent}:shared", limit=50)
+        assert [entry["text"] for entry in page["entries"] if entry["kind"] == "message"] == WORDS
+    assert adopted(world, tmp_path / "store")["made"]["sessions"] == 0
+
+
+def test_a_file_that_lies_inside_another_adds_nothing_the_second_time_either(world, made):
+    lines = talk(A, WORDS)
+    made.file(f"{A}.jsonl", lines)
+    made.file(f"{B}.jsonl", lines[3:4])
+    assert adopted(world, made.root)["made"]["lines"] == 4
+    assert adopted(world, made.root)["made"] == {"sessions": 0, "checkpoints": 0, "lines": 0}
+
+
+def test_a_session_whose_index_comes_back_stays_where_it_was_adopted_and_the_report_says_where(world, made):
+    made.file(f"{A}.jsonl", talk(A, WORDS))
+    adopted(world, made.root)
+    made.row("agent:main:found", A)
+    for make_current in (False, True):
+        told = adopted(world, made.root, make_current=make_current)["current"]["agent:main:found"]
+        assert (told["moved"], told["sessionKey"]) == (False, "agent:main:unfiled")
+        assert "It was adopted under agent:main:unfiled" in told["why"]
+    assert Conversation.objects.get(key="agent:main:unfiled").current_session_id != uuid.UUID(A)
+
+
+def test_a_trace_of_a_session_whose_file_lost_its_header_lies_beside_it(world, made):
+    made.row("agent:main:headless", B, base=A)
+    made.file(f"{A}.jsonl", talk(A, WORDS, with_header=False))
+    event = {"traceSchema": "openclaw-trajectory", "type": "session.started", "sessionId": B, "runId": "r", "data": {}}
+    trace = [json.dumps(event | {"seq": 1, "ts": "2026-11-20T16:00:00Z"}).encode()]
+    made.file(f"{A}.trajectory.jsonl", trace)
+    adopted(world, made.root)
+    session = Conversation.objects.get(key="agent:main:headless").current_session_id
+    assert list(original_lines(world.admin, session_id=session, with_traces=True))[-1:] == trace
+
+
+def test_line_ends_of_another_system_and_a_mark_before_the_first_line_are_exported_as_they_were(world, made):
+    lines = [line + b"\r" for line in talk(A, WORDS)]
+    lines[0] = b"\xef\xbb\xbf" + lines[0]
+    made.file(f"{A}.jsonl", lines)
+    adopted(world, made.root)
+    assert list(original_lines(world.admin, session_id=uuid.UUID(A))) == lines

@@ -332,3 +332,32 @@ def test_it_is_told_how_far_one_long_file_is_read_whether_packed_or_a_database(r
         assert sum(name == str(path.relative_to(root)) for _, _, name in told) > 5
     assert [done for done, _, _ in told] == sorted(done for done, _, _ in told)
     assert told[-1][0] == told[-1][1]
+
+
+def test_a_log_whose_database_is_gone_is_read_as_that_database(root):
+    whole, database = scanned(root)["totals"], place(root)
+    again = database.with_name("again.sqlite")
+    database.rename(again)
+    log = database.with_name(database.name + "-wal")
+    with closing(sqlite3.connect(again, isolation_level=None)) as db:
+        db.create_function("octet_length", 1, lambda x: None if x is None else len(str(x)), deterministic=True)
+        db.execute("PRAGMA journal_mode=DELETE")
+        db.execute("VACUUM")
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA wal_autocheckpoint=0")
+        db.execute("VACUUM")  # every page goes through the log
+        shutil.copy(f"{again}-wal", log)
+    again.unlink()
+    report = scanned(root)
+    assert report["totals"]["lines"] == whole["lines"]
+    assert codes(report)["database-damaged"] == 1
+    log.write_bytes(log.read_bytes()[:20])
+    assert scanned(root)["totals"]["lines"] < whole["lines"]
+
+
+def test_a_view_that_never_ends_is_not_asked(root):
+    with closing(sqlite3.connect(place(root), isolation_level=None)) as db:
+        db.execute("CREATE VIEW endless AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FROM n) SELECT i FROM n")
+    report = scanned(root)
+    assert report["totals"]["lines"] > 300
+    assert codes(report)["database-damaged"] == 1

@@ -15,7 +15,7 @@ from sessions_app.errors import (
     RunInFlightError,
     StorageUnavailableError,
 )
-from sessions_app.models import AdoptedStrand, Conversation
+from sessions_app.models import AdoptedStrand, Session
 from sessions_app.rescue.messages import storable
 from sessions_app.rescue.places import printable
 from sessions_app.rescue.plan import Plan
@@ -28,6 +28,7 @@ from sessions_app.runtime.adoption.gathered import Gathered
 from sessions_app.runtime.adoption.strands import StrandWriter
 from sessions_app.runtime.adoption.wish import Wish, key_here, plan_made
 from sessions_app.runtime.pacing import called
+from sessions_app.selectors.adoption import conversation_used
 from sessions_app.services.adopt_lines import sources_note
 from sessions_app.services.adopt_marks import adopted_checkpoint_make, adopted_current_make
 from sessions_app.values import Actor, Json
@@ -37,6 +38,7 @@ __all__ = ["Wish", "adopt", "key_here", "plan_made"]
 
 Progress = Callable[[int, int], None]
 _SOURCES_AT_ONCE = 100
+WAS_ARCHIVE = "It was an archive when it was adopted first, and stays one. Restore it, or adopt again as current (--make-current)."
 STAYED = "This conversation has messages here, so it arrived as an archive. Restore it, or adopt again as current (--make-current)."
 _KEPT = (Fate.NEW, Fate.EXTENDS, Fate.TRACE)
 
@@ -137,25 +139,30 @@ class _Run:
         if strand.number in self.gathered.firsts:  # its conversation was made with it
             return {"sessionId": str(strand.session_id), "moved": False}
         rows = AdoptedStrand.objects.filter(session_id=strand.session_id, is_trace=False)
-        row = rows.order_by("-wants_current", "-pk").first()
-        if row is None:
+        row = rows.select_related("session__conversation").order_by("-wants_current", "-pk").first()
+        if row is None or row.session is None:
             return None
+        if (there := row.session.conversation.key) != self.writer.key(strand):
+            why = f"It was adopted under {there} before, and stays there. Restore it there."
+            return {"sessionId": str(strand.session_id), "moved": False, "why": why, "sessionKey": there}
         if not (row.wants_current or self.wish.make_current):
-            return self._stayed(strand)
+            return self._stayed(row.session)
         try:
             moved = called(self.actor, adopted_current_make, strand_id=row.pk, is_asked=self.wish.make_current)
-            return moved if moved["moved"] else self._stayed(strand)
+            return moved if moved["moved"] else self._stayed(row.session)
         except ConversationLockedError:
             why = "This conversation is locked. Unlock it and adopt again: then it moves."
             return {"sessionId": str(strand.session_id), "moved": False, "why": why}
         except RunInFlightError as error:
             return {"sessionId": str(strand.session_id), "moved": False, "why": error.message}
 
-    def _stayed(self, strand: Strand) -> Json:
+    def _stayed(self, session: Session) -> Json:
         """What is told of a session that is not made current: nothing more, when it is."""
-        is_current = Conversation.objects.filter(current_session_id=strand.session_id).exists()
-        told = {"sessionId": str(strand.session_id), "moved": False}
-        return told if is_current else {**told, "why": STAYED}
+        session.conversation.refresh_from_db(fields=["current_session"])
+        told = {"sessionId": str(session.pk), "moved": False}
+        if session.conversation.current_session_id == session.pk:
+            return told
+        return {**told, "why": STAYED if conversation_used(session.conversation_id) else WAS_ARCHIVE}
 
     def _checkpoint(self, point: Point) -> None:
         try:

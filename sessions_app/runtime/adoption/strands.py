@@ -12,7 +12,7 @@ from django.utils import timezone
 from sessions_app.models import AdoptedStrand
 from sessions_app.rescue.entries import adopted_lines
 from sessions_app.rescue.index import Row
-from sessions_app.rescue.names import moment
+from sessions_app.rescue.names import moment, uuid_in
 from sessions_app.rescue.plan import NAMESPACE, Plan
 from sessions_app.rescue.scan import Store
 from sessions_app.rescue.sharing import Position
@@ -206,11 +206,13 @@ class StrandWriter:
         return strand_id, before + position.index
 
     def _beside(self, trace: Strand) -> UUID | None:
-        """The session a trace lies beside: of its own foreign id, the one that kept it first."""
-        kin = AdoptedStrand.objects.filter(
-            agent=trace.about.agent[:100], foreign_id=trace.foreign_id[:100], is_trace=False
-        )
-        return kin.order_by("pk").values_list("session_id", flat=True).first()
+        """The session a trace lies beside: of its own foreign id, the one that kept it first; else that of its file's name."""
+        kin = AdoptedStrand.objects.filter(agent=trace.about.agent[:100], is_trace=False).order_by("pk")
+        for name in (trace.foreign_id[:100], uuid_in(trace.about.base)):
+            found = kin.filter(foreign_id=name).values_list("session_id", flat=True).first() if name else None
+            if found is not None:
+                return found
+        return None
 
     @property
     def batch_lines(self) -> int:
