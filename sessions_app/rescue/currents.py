@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from sessions_app.rescue.index import Row, leaves_directory, short_id
 from sessions_app.rescue.locks import lock_is_live
-from sessions_app.rescue.names import TRANSCRIPTS, FileKind, moment
+from sessions_app.rescue.names import TRANSCRIPTS, FileKind, milliseconds, moment
 from sessions_app.rescue.scan import Store
 from sessions_app.rescue.transcripts import Transcript
 
@@ -42,13 +42,14 @@ def _parts(each: Transcript) -> tuple[str, ...]:
 def _newest_rows(store: Store, transcripts: _Transcripts) -> dict[tuple[str, str], Row]:
     """Of each key the row that counts: of those that show something, the newest. A half migrated directory has two."""
     rows = [row for row in store.rows if row.is_primary]
-    rows.sort(key=lambda row: (transcripts.shown_by(row) is not None, _updated(row), row.is_of_database))
+    rows.sort(
+        key=lambda row: (
+            transcripts.shown_by(row) is not None,
+            milliseconds(row.entry.get("updatedAt")),
+            row.is_of_database,
+        )
+    )
     return {(row.agent, row.key): row for row in rows}
-
-
-def _updated(row: Row) -> float:
-    at = row.entry.get("updatedAt")
-    return float(at) if isinstance(at, int | float) and abs(at) < 1e17 else 0.0
 
 
 class _Transcripts:
@@ -114,9 +115,8 @@ def _file_findings(store: Store, found: list[Transcript], twice: set[int]) -> No
             by_base[each.agent, each.base].add(each.session_id)
         if is_live and each.facts.get("hasHeader") and each.session_id not in each.base.lower():
             store.ledger.finding("name-differs", each.path, session_id=each.session_id)
-        is_named = (
-            not each.facts.get("entries") and (each.agent, each.base) in named
-        )  # that its row has it empty is told elsewhere
+        # that a row has an empty file is told elsewhere
+        is_named = not each.facts.get("entries") and (each.agent, each.base) in named
         if is_live and not each.is_current and not is_named and each.file not in twice:
             code = "left-behind" if each.key_by == "checkpoint" else "file-without-row"
             store.ledger.finding(code, each.path, key=each.key, session_id=each.session_id)

@@ -169,6 +169,11 @@ def moment(milliseconds: Any) -> datetime.datetime | None:
     return at if 1971 <= at.year < 2200 else None
 
 
+def milliseconds(value: Any) -> float:
+    """A time of the index, in milliseconds since 1970; 0 where there is none that can be."""
+    return float(value) if isinstance(value, int | float) and abs(value) < 1e17 else 0.0
+
+
 def parts_of(path: str) -> str:
     """The topmost directory of a program's parts that a path lies in, with a `/` behind it; "" for none."""
     folders = path.split("/")[:-1]

@@ -5,7 +5,7 @@ import { forget, showLeftovers, showMoved } from "./held.js";
 import { Outbox } from "./outbox.js";
 import "./rename.js";
 import { Gateway } from "./socket.js";
-import { toast } from "./toast.js";
+import { dropUndo, toast } from "./toast.js";
 import { Transcript } from "./transcript.js";
 
 const page = document.querySelector("[data-chat]");
@@ -172,18 +172,11 @@ function moved(change) {
   }
   transcript.endLive();
   closeReset();
-  dropUndo();
+  dropUndo(current);
   composer.hold(true);
   for (const field of document.querySelectorAll("[name=expected_current_session_id]")) field.value = current;
   // From this tab's own session to the one that is current now, however many moves lie between.
   showMoved({ ...change, oldSessionId: sessionId, draft: composer.text }, { mine: sessionId, onContinue: () => location.assign(location.pathname) });
-}
-
-// An Undo is of the move it was offered for, and leaves with the session that move led to.
-function dropUndo() {
-  for (const form of document.querySelectorAll("#toasts form[data-moves]")) {
-    if (form.expected_current_session_id.value !== current) form.remove();
-  }
 }
 
 function renamed({ title }) {
@@ -254,7 +247,7 @@ function listSoon() {
   }, 800);
 }
 
-dropUndo();
+dropUndo(current);
 showLeftovers({ drafts, outbox, composer, sessionId });
 // Motion only where something moved: the session that came with this page just took its place.
 if (document.querySelector("#toasts form[data-moves]")) transcript.column.classList.add("is-arriving");

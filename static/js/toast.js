@@ -38,6 +38,13 @@ export function toast(text, { isBad = false, ms = isBad ? STAY_MS : SHOW_MS } = 
   watch(item, ms);
 }
 
+// An Undo is of the move it was offered for, and leaves with the session that move led to.
+export function dropUndo(current) {
+  for (const form of box.querySelectorAll("form[data-moves]")) {
+    if (form.expected_current_session_id.value !== current) form.remove();
+  }
+}
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest?.("[data-dismiss]");
   if (button) drop(button.closest("[data-toast]"));

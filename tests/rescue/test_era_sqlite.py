@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,14 @@ def root(tmp_path):
 
 def place(root):
     return root / "agents" / "main" / "agent" / "openclaw-agent.sqlite"
+
+
+@contextmanager
+def writable(path):
+    """A connection for changes; the schema checks sizes with a function that this SQLite may lack."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.create_function("octet_length", 1, lambda value: None if value is None else len(value), deterministic=True)
+        yield db
 
 
 def scanned(root):
@@ -59,9 +67,8 @@ def test_what_stands_only_in_the_log_is_read_and_nothing_is_written(root):
 
 
 def test_an_earlier_window_of_a_key_ended_when_and_why_the_next_one_began(root):
-    with closing(sqlite3.connect(place(root), isolation_level=None)) as db:
+    with writable(place(root)) as db:
         db.execute("PRAGMA foreign_keys=OFF")
-        db.create_function("octet_length", 1, lambda x: None if x is None else len(str(x)), deterministic=True)
         key, current = "agent:main:project-alpha", session_id(77)
         sql = "SELECT current_session_id FROM session_nodes WHERE session_key = ?"
         old = db.execute(sql, (key,)).fetchone()[0]
@@ -274,8 +281,7 @@ def test_an_index_that_forgot_a_row_hides_nothing(root):
 
 
 def test_what_was_deleted_stays_deleted(root):
-    with closing(sqlite3.connect(place(root), isolation_level=None)) as db:
-        db.create_function("octet_length", 1, lambda value: None if value is None else len(value), deterministic=True)
+    with writable(place(root)) as db:
         db.execute("PRAGMA foreign_keys = ON")
         session = db.execute("SELECT session_id FROM transcript_events GROUP BY 1 ORDER BY count(*) DESC").fetchone()[0]
         gone = {
@@ -320,8 +326,7 @@ def test_it_is_told_how_far_one_long_file_is_read_whether_packed_or_a_database(r
     packed = root / "agents/main/sessions" / f"{session_id(70)}.jsonl.reset.2026-11-20T17-05-00.000Z.zst"
     packed.parent.mkdir(exist_ok=True)
     packed.write_bytes(zstandard.compress(lines))
-    with closing(sqlite3.connect(place(root), isolation_level=None)) as db:
-        db.create_function("octet_length", 1, lambda x: None if x is None else len(str(x)), deterministic=True)
+    with writable(place(root)) as db:
         session = db.execute("SELECT session_id FROM session_windows ORDER BY 1").fetchone()[0]
         sql = "INSERT INTO transcript_events(session_id, seq, event_json, created_at) VALUES (?, ?, ?, 1)"
         db.executemany(sql, ((session, 1000 + n, EVENT.replace('"new"', f'"n{n}"')) for n in range(5000)))
@@ -339,8 +344,7 @@ def test_a_log_whose_database_is_gone_is_read_as_that_database(root):
     again = database.with_name("again.sqlite")
     database.rename(again)
     log = database.with_name(database.name + "-wal")
-    with closing(sqlite3.connect(again, isolation_level=None)) as db:
-        db.create_function("octet_length", 1, lambda x: None if x is None else len(str(x)), deterministic=True)
+    with writable(again) as db:
         db.execute("PRAGMA journal_mode=DELETE")
         db.execute("VACUUM")
         db.execute("PRAGMA journal_mode=WAL")

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from sessions_app.rescue.index import base_of
-from sessions_app.rescue.names import FileKind
+from sessions_app.rescue.names import FileKind, milliseconds
 from sessions_app.rescue.repair.desk import Desk, name_of
 from sessions_app.rescue.scan import Store
 from sessions_app.rescue.transcripts import Transcript
@@ -86,7 +86,7 @@ def checkpoints_attached(store: Store, desk: Desk, edit: Json, session_id: str) 
         words.append(f"records of checkpoints that point to where their snapshots are now: {moved}")
     if dropped:
         words.append(f"records of checkpoints without a snapshot are dropped: {dropped}")
-    found = sorted(kept + lost, key=_created)[-CHECKPOINTS_MAX:]
+    found = sorted(kept + lost, key=lambda record: milliseconds(record.get("createdAt")))[-CHECKPOINTS_MAX:]
     if found != entry.get("compactionCheckpoints", []):
         edit["sets"]["compactionCheckpoints"] = found
         desk.rows[key]["compactionCheckpoints"] = found
@@ -101,11 +101,6 @@ def _records(*entries: Json) -> list[Json]:
             if isinstance(record, dict):
                 found.setdefault(str(record.get("checkpointId")), record)
     return list(found.values())
-
-
-def _created(record: Json) -> float:
-    at = record.get("createdAt")
-    return float(at) if isinstance(at, int | float) and abs(at) < 1e17 else 0.0
 
 
 def _snapshot(record: Json) -> str:
@@ -155,9 +150,9 @@ def row_placed(desk: Desk, key: str) -> None:
 def _not_older(desk: Desk, entry: Json, file: str) -> Json:
     if entry.get("status") == "running":
         return {}
-    facts, updated = desk.place.facts(os.path.basename(file)), entry.get("updatedAt")
+    facts, updated = desk.place.facts(os.path.basename(file)), milliseconds(entry.get("updatedAt"))
     modified = -(-facts.st_mtime_ns // 1_000_000) if facts is not None else 0
-    return {"updatedAt": modified} if isinstance(updated, int | float) and updated < modified else {}
+    return {"updatedAt": modified} if 0 < updated < modified else {}
 
 
 def _renamed_back(desk: Desk, snapshot: str, words: list[str]) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from sessions_app.rescue.names import FileKind
 from sessions_app.rescue.plan import planned
-from sessions_app.rescue.repair.desk import INDEX, index_text, parsed_value, shown_file
-from sessions_app.rescue.repair.json_text import members_of
+from sessions_app.rescue.repair.desk import INDEX, Desk
 from sessions_app.rescue.repair.place import Place
 from sessions_app.rescue.scan import store_read
 from sessions_app.values import Json
@@ -39,6 +38,6 @@ def verified(plan: Json) -> Json:
 def _shown(root: str, path: str) -> dict[str, tuple[object, str]]:
     """What the index of a directory shows: session id and file by key. A copy of the directory elsewhere has an index of its own."""
     with Place(root, path) as place:
-        text = index_text(b"".join(place.chunks(INDEX)))
-    entries = ((each.key, parsed_value(text[each.value : each.end])) for each in members_of(text)[0])
-    return {key: (entry.get("sessionId"), shown_file(entry)) for key, entry in entries if isinstance(entry, dict)}
+        desk = Desk(path, place, "", [], "")
+        desk.read(b"".join(place.chunks(INDEX)))
+    return {key: (entry.get("sessionId"), desk.shows[key]) for key, entry in desk.rows.items()}
