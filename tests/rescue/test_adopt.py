@@ -584,7 +584,7 @@ def test_a_session_whose_index_comes_back_stays_where_it_was_adopted_and_the_rep
     for make_current in (False, True):
         told = adopted(world, made.root, make_current=make_current)["current"]["agent:main:found"]
         assert (told["moved"], told["sessionKey"]) == (False, "agent:main:unfiled")
-        assert "It was adopted under agent:main:unfiled" in told["why"]
+        assert "of agent:main:found, but was adopted under agent:main:unfiled" in told["why"]
     assert Conversation.objects.get(key="agent:main:unfiled").current_session_id != uuid.UUID(A)
 
 

@@ -143,7 +143,7 @@ class _Run:
         if row is None or row.session is None:
             return None
         if (there := row.session.conversation.key) != self.writer.key(strand):
-            why = f"It was adopted under {there} before, and stays there. Restore it there."
+            why = f"It is of {self.writer.key(strand)}, but was adopted under {there} before, and stays there. Restore it there."
             return {"sessionId": str(strand.session_id), "moved": False, "why": why, "sessionKey": there}
         if not (row.wants_current or self.wish.make_current):
             return self._stayed(row.session)
